@@ -1,0 +1,162 @@
+package rampart
+
+import (
+	"encoding/json"
+	"regexp"
+)
+
+// A Flag is the document of one flag, as the store keeps it and readers serve it.
+//
+// Format, Name, Version, Exposure, Off and Lease never change their meaning, so
+// that a reader of any age can lower an exposure whose rules it does not know.
+type Flag struct {
+	Format   int             `json:"format"`          // FlagFormat
+	Name     string          `json:"name"`            //
+	Version  int64           `json:"version"`         // the fence under which it was written, ms
+	Exposure Percent         `json:"exposure"`        // share of eligible units that are on
+	Off      json.RawMessage `json:"off"`             //
+	On       json.RawMessage `json:"on"`              //
+	Lease    Duration        `json:"lease,omitempty"` // 0: the exposure may outlive its guard
+	Removed  bool            `json:"removed,omitempty"`
+
+	Unit        Unit   `json:"unit"`
+	Salt        string `json:"salt"`
+	HashVersion int    `json:"hashVersion"`
+	Include     []Rule `json:"include,omitempty"`
+	Where       []Rule `json:"where,omitempty"`
+
+	// HighWater is the highest exposure ever under this salt. The units above it
+	// have never been on by bucket, so a holdout above it is clean.
+	HighWater Percent `json:"highWater"`
+
+	Type      FlagType  `json:"type"`
+	Owner     string    `json:"owner"`
+	Purpose   string    `json:"purpose"`
+	RetireBy  Date      `json:"retireBy,omitempty"`
+	Lifecycle Lifecycle `json:"lifecycle"`
+
+	Launch string `json:"launch,omitempty"` // the launch that answers for it; telemetry is labelled only then
+	Phase  Phase  `json:"phase,omitempty"`
+
+	CreatedAt int64  `json:"createdAt,omitempty"` // ms since 1970
+	ChangedAt int64  `json:"changedAt,omitempty"` // ms since 1970
+	ChangedBy string `json:"changedBy,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+}
+
+// FlagFormat is the format that this version of the product writes.
+const FlagFormat = 1
+
+// HashVersion is the version of the bucketing that new flags get. A flag keeps its
+// version for life.
+const HashVersion = 1
+
+// MaxFlagBytes bounds a flag's document.
+const MaxFlagBytes = 64 << 10
+
+// A FlagType says what a flag is for.
+type FlagType string
+
+// The types of flags.
+const (
+	Release    FlagType = "release"    // launched, then retired
+	Experiment FlagType = "experiment" // measured, then decided
+	Operations FlagType = "operations" // a lever for on-call; stays
+	Permission FlagType = "permission" // who may; stays
+)
+
+// A Lifecycle says how far a flag has come.
+type Lifecycle string
+
+// The stations of a flag's life.
+const (
+	Created  Lifecycle = "created"
+	Ramping  Lifecycle = "ramping"
+	Released Lifecycle = "released"
+	Retiring Lifecycle = "retiring"
+	Retired  Lifecycle = "retired"
+)
+
+// A Rule matches subjects. Exactly one of Segment, Attribute (with In or NotIn)
+// and Keys. Rules in a list are alternatives.
+type Rule struct {
+	Segment   string   `json:"segment,omitempty"`
+	Attribute string   `json:"attribute,omitempty"`
+	In        []string `json:"in,omitempty"`
+	NotIn     []string `json:"notIn,omitempty"`
+	Keys      []string `json:"keys,omitempty"`
+}
+
+// A Segment is a named set of subjects: rules plus at most MaxSegmentKeys keys. It
+// is versioned and propagated like a flag. Its rules may not name other segments.
+type Segment struct {
+	Format    int      `json:"format"`
+	Name      string   `json:"name"`
+	Version   int64    `json:"version"`
+	Purpose   string   `json:"purpose,omitempty"`
+	Rules     []Rule   `json:"rules,omitempty"`
+	Keys      []string `json:"keys,omitempty"`
+	Removed   bool     `json:"removed,omitempty"`
+	ChangedAt int64    `json:"changedAt,omitempty"`
+	ChangedBy string   `json:"changedBy,omitempty"`
+}
+
+// MaxSegmentKeys bounds the keys of a segment.
+const MaxSegmentKeys = 10000
+
+// A Kill is the kill register of one flag. It has a version of its own, so that no
+// write of a launch can lift it.
+type Kill struct {
+	Flag    string `json:"flag"`
+	Version int64  `json:"version"` // ms; strictly growing
+	Killed  bool   `json:"killed"`
+	By      string `json:"by"`
+	Reason  string `json:"reason"`
+	At      int64  `json:"at"` // ms since 1970
+}
+
+// A LeaseTerm is the lease register of one flag: the version that it guards, and
+// until when.
+type LeaseTerm struct {
+	Flag    string `json:"flag"`
+	Version int64  `json:"version"`
+	End     int64  `json:"end"` // ms since 1970 by the store's clock
+}
+
+// A Pen is the right to write a flag: who writes, and when in the order of writes.
+type Pen struct {
+	Owner string `json:"owner"` // a workflow ID
+	Fence int64  `json:"fence"` // ms; strictly growing; the version of what is written
+}
+
+// An Event is one entry of a flag's history: who did what, when and why.
+type Event struct {
+	ID       string  `json:"id"` // of the audit stream
+	Flag     string  `json:"flag"`
+	Verb     string  `json:"verb"` // acquire, expose, turn-back, finish, set, disable, kill, restore, ...
+	Version  int64   `json:"version"`
+	Exposure Percent `json:"exposure"`
+	Phase    Phase   `json:"phase,omitempty"`
+	Owner    string  `json:"owner,omitempty"` // who held the pen
+	By       string  `json:"by,omitempty"`
+	Reason   string  `json:"reason,omitempty"`
+	At       int64   `json:"at"` // ms since 1970
+}
+
+var namePattern = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?$`)
+
+// CheckName returns an error where name cannot be the name of a flag, a segment or
+// an environment.
+func CheckName(what, name string) error {
+	if namePattern.MatchString(name) {
+		return nil
+	}
+	return Errorf(Invalid, "%q is not a name for %s", name, what).
+		WithHint("use 1 to 100 lower-case letters, digits, '.', '_' and '-', with a letter or digit at both ends")
+}
+
+// LaunchID returns the ID of the workflow that launches a flag.
+func LaunchID(environment, flag string) string { return "launch/" + environment + "/" + flag }
+
+// FlagID returns the ID of the workflow that answers for a flag while no launch does.
+func FlagID(environment, flag string) string { return "flag/" + environment + "/" + flag }
