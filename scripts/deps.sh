@@ -128,7 +128,7 @@ need_temporal() {
   fi
   [ -x "$bin/temporal-devserver" ] ||
     say "temporal: building deploy/devserver (first time about 3 minutes on two cores, and 300 MB of modules) ..."
-  (cd deploy/devserver && GOWORK=off go build -o "$bin/temporal-devserver" .)
+  (cd deploy/devserver && GOWORK=off go build -ldflags "-s -w" -o "$bin/temporal-devserver" .)
   say "temporal: $bin/temporal-devserver"
 }
 

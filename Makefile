@@ -1,0 +1,93 @@
+# Everything here works from a fresh clone with Go, make and git; "make test"
+# uses the race detector where a C compiler is installed.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# A go.work of the reader's own must not change what is built here.
+export GOWORK := off
+
+bin     := .cache/bin
+tool    := go tool -modfile=tools/go.mod
+version := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# Go sets CGO_ENABLED to 0 by itself where it finds no C compiler, and the race
+# detector needs one.
+race := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+# Real Redis, Prometheus and Temporal take their time to start on a busy
+# machine, so a whole package may take this long.
+test := go test -count=1 -timeout=14m $(race)
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: deps
+deps: ## bring Temporal, Redis and Prometheus into .cache/ (first time: some minutes)
+	@scripts/deps.sh
+
+.PHONY: build
+build: ## build the rampart binary into .cache/bin/
+	go build -ldflags '-X main.version=$(version)' -o $(bin)/rampart ./cmd/rampart
+
+.PHONY: test
+test: deps ## run every test, on real Temporal, Redis and Prometheus
+	@status=0; \
+	echo '$(test) ./...'; \
+	$(test) ./... || status=1; \
+	echo 'cd deploy/devserver && $(test) ./acceptance'; \
+	(cd deploy/devserver && $(test) ./acceptance) || status=1; \
+	echo '$(if $(race),tests ran with the race detector,tests ran without the race detector: no C compiler was found)'; \
+	exit $$status
+
+.PHONY: check
+check: check-format check-modules check-vet check-lint check-workflows check-security check-rooms ## run the static checks
+
+.PHONY: check-format
+check-format:
+	@echo 'gofmt -l .'; unformatted=$$(gofmt -l .) && [ -z "$$unformatted" ] || \
+		{ printf '%s\n' "$$unformatted" '    hint: gofmt -w .'; exit 1; }
+
+.PHONY: check-modules
+check-modules:
+	go mod tidy -diff
+	go mod verify
+	cd deploy/devserver && go mod tidy -diff && go mod verify
+	cd tools && go mod tidy -diff && go mod verify
+
+.PHONY: check-vet
+check-vet:
+	go vet ./...
+	cd deploy/devserver && go vet ./...
+
+.PHONY: check-lint
+check-lint:
+	$(tool) staticcheck ./...
+
+# Workflow code must give the same answers on replay.
+.PHONY: check-workflows
+check-workflows:
+	$(tool) workflowcheck ./...
+
+.PHONY: check-security
+check-security:
+	$(tool) gosec -quiet -exclude-generated -exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=tools ./...
+
+# Packages import one way only.
+.PHONY: check-rooms
+check-rooms:
+	go test -count=1 -run '^TestDependencies$$' .
+
+.PHONY: bench
+bench: deps ## measure what the design promises; writes out/bench.json
+	@mkdir -p out
+	go run ./bench -out out/bench.json
+
+.PHONY: demo
+demo: deps build ## walk two launches on the whole stack; CI=1 ends by itself
+	go run ./examples/shop/demo $(if $(CI),--ci)
+
+.PHONY: clean
+clean: ## remove everything that these targets made
+	rm -rf .cache out
