@@ -1,0 +1,116 @@
+package evidence
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+)
+
+// bucketCount is how many telemetry buckets there are: a second hash of the
+// unit, modulo 20 (READPATH.md, section 4).
+const bucketCount = 20
+
+// Buckets are the events of one tick by arm and telemetry bucket.
+type Buckets struct {
+	On  [bucketCount]float64 `json:"on"`
+	Off [bucketCount]float64 `json:"off"`
+}
+
+// Dispersion measures by how much counts vary more than Poisson counts do:
+// bursts and persistent heavy users make every test on requests lie. It sums
+// events by bucket since first exposure, never by tick and never since the phase
+// began, because the noise of persistent users grows with time.
+type Dispersion struct {
+	sum Buckets
+}
+
+// Add counts the events of one tick.
+func (d *Dispersion) Add(b Buckets) {
+	for i := range bucketCount {
+		d.sum.On[i] += b.On[i]
+		d.sum.Off[i] += b.Off[i]
+	}
+}
+
+// Phi is the mean over the arms of the variance-to-mean ratio over the buckets,
+// and at least 1. An arm without events is left out.
+func (d *Dispersion) Phi() float64 {
+	var phi, arms float64
+	for _, sums := range [...]*[bucketCount]float64{&d.sum.On, &d.sum.Off} {
+		if ratio, ok := varianceToMean(sums); ok {
+			phi += ratio
+			arms++
+		}
+	}
+	if arms == 0 {
+		return 1
+	}
+	return max(1, phi/arms)
+}
+
+func varianceToMean(sums *[bucketCount]float64) (float64, bool) {
+	var mean, squares float64
+	for _, v := range sums {
+		mean += v / bucketCount
+	}
+	if mean == 0 {
+		return 0, false
+	}
+	for _, v := range sums {
+		squares += (v - mean) * (v - mean)
+	}
+	return squares / (bucketCount - 1) / mean, true
+}
+
+// MarshalJSON packs the forty sums into about two hundred characters, so that a
+// dozen gates fit beside each other.
+func (d *Dispersion) MarshalJSON() ([]byte, error) {
+	var packed []byte
+	for i := range bucketCount {
+		packed = binary.AppendUvarint(packed, uint64(d.sum.On[i]))
+		packed = binary.AppendUvarint(packed, uint64(d.sum.Off[i]))
+	}
+	return json.Marshal(base64.RawStdEncoding.EncodeToString(packed))
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (d *Dispersion) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return fmt.Errorf("dispersion: %w", err)
+	}
+	packed, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return fmt.Errorf("dispersion: %w", err)
+	}
+	var sums [2 * bucketCount]float64
+	for i := range sums {
+		v, n := binary.Uvarint(packed)
+		if n <= 0 {
+			return fmt.Errorf("dispersion: %d sums instead of %d", i, len(sums))
+		}
+		sums[i], packed = float64(v), packed[n:]
+	}
+	for i := range bucketCount {
+		d.sum.On[i], d.sum.Off[i] = sums[2*i], sums[2*i+1]
+	}
+	return nil
+}
+
+func (b *Buckets) check(at int64) error {
+	if b == nil {
+		return nil
+	}
+	for i := range bucketCount {
+		for _, arm := range [...]struct {
+			name  string
+			value float64
+		}{{"on", b.On[i]}, {"off", b.Off[i]}} {
+			if reason := impossible(arm.value, false); reason != "" {
+				return &BadTick{At: at, Reason: fmt.Sprintf("events of bucket %d of the %s arm: %s", i, arm.name, reason)}
+			}
+		}
+	}
+	return nil
+}

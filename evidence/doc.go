@@ -1,0 +1,40 @@
+// Package evidence turns counts into evidence: numbers in, evidence out.
+//
+// # Promise
+//
+// Every gate that can turn a launch back carries an e-process: a number E that
+// starts at 1, is never negative, and whose expectation is at most 1 at every
+// stopping time while there is no harm. By Ville's inequality the chance that
+// E ever reaches 1/a is at most a, so a gate may be looked at after every tick
+// for as long as the launch lasts. [Launch] weighs the gates of one launch into
+// one such process, so that a harmless launch is turned back with probability
+// at most alpha: over all its gates, all its phases and all looks together.
+//
+// # Parts
+//
+//   - [Tick] is what one interval counted in both arms; impossible counts are
+//     refused with the reason named and are never evidence.
+//   - [CB] is the conditional binomial with a change-time mixture: the base
+//     rate cancels in every tick, and harm that begins late is found soon.
+//   - [Gate] is a CB with boosting, and with tempering where counts turn out to
+//     be overdispersed; [Dispersion] measures that over the telemetry buckets.
+//   - [Launch] combines the gates, names the one that tripped, and freezes the
+//     evidence of gates that an amendment removes.
+//   - [Information] and [DetectionLimit] say what could have been seen.
+//   - [NormalMixture], [BetaBinomialMixture] and [Multinomial] are the
+//     published mixtures; [Spending] has the group-sequential bounds of the
+//     decision; [FixedSize] has sample sizes.
+//
+// The package reads no clock, does no input or output and draws no random
+// numbers. State is small, versioned JSON; folding the same ticks in the same
+// order gives the same bits, however the ticks were split over attempts.
+//
+// # Sources
+//
+// Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform Chernoff bounds" and
+// "Time-uniform, nonparametric, nonasymptotic confidence sequences"; Lindon and
+// Malek, "Anytime-valid inference for multinomial count data"; Waudby-Smith et
+// al., "Time-uniform central limit theory and asymptotic confidence sequences";
+// Fischer and Ramdas, "Improving Wald's sequential probability ratio test by
+// avoiding overshoot"; Lan and DeMets, "Discrete sequential boundaries".
+package evidence

@@ -1,0 +1,202 @@
+package evidence
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// version is that of the stored state. A reader refuses what it does not know:
+// evidence that was misread would break the error budget in silence.
+const version = 1
+
+type storedCB struct {
+	Version int    `json:"v"`
+	Config  Config `json:"config"`
+	State   []byte `json:"state"`
+}
+
+// MarshalJSON writes configuration and state, a few hundred bytes. What is read
+// back goes on with exactly the same bits.
+func (c *CB) MarshalJSON() ([]byte, error) {
+	return json.Marshal(storedCB{Version: version, Config: c.cfg.brief(), State: c.s.pack()})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote. It refuses other versions and
+// states that no sequence of ticks could have led to.
+func (c *CB) UnmarshalJSON(data []byte) error {
+	var in storedCB
+	if err := decode(data, &in, &in.Version); err != nil {
+		return fmt.Errorf("evidence of a ratio: %w", err)
+	}
+	cfg, err := in.Config.settle()
+	if err != nil {
+		return fmt.Errorf("evidence of a ratio: %w", err)
+	}
+	var s state
+	if err := s.unpack(in.State); err != nil {
+		return fmt.Errorf("evidence of a ratio: %w", err)
+	}
+	if err := s.check(cfg); err != nil {
+		return fmt.Errorf("evidence of a ratio: %w", err)
+	}
+	*c = CB{cfg: cfg, s: s}
+	c.prepare()
+	return nil
+}
+
+// brief leaves out what settle fills in. Changing a default is a new version.
+func (c Config) brief() Config {
+	plain, err := Config{Margin: c.Margin, Schedule: c.Schedule}.settle()
+	if err != nil {
+		return c
+	}
+	if slices.Equal(c.Grid, plain.Grid) {
+		c.Grid = nil
+	}
+	if c.Masses == plain.Masses {
+		c.Masses = Masses{}
+	}
+	return c
+}
+
+// fields are the numbers of the state in the order in which they are stored,
+// ahead of LogA: whole ones as varints, the others as their bits. As text they
+// would take twice the room, and a dozen gates must fit into 8 KiB.
+func (s *state) fields() ([]*int64, []*float64) {
+	return []*int64{&s.At, &s.Ticks, &s.Phase, &s.Step, &s.Phases, &s.Restarts, &s.Overtime, &s.StartedAt},
+		[]*float64{&s.LogM, &s.MaxLogE, &s.X1, &s.N1, &s.X0, &s.N0, &s.Information,
+			&s.Ratio.R, &s.Ratio.Q, &s.Ratio.A, &s.Ratio.B}
+}
+
+func (s state) pack() []byte {
+	var out []byte
+	whole, real := s.fields()
+	for _, v := range whole {
+		out = binary.AppendVarint(out, *v)
+	}
+	for _, v := range real {
+		out = binary.BigEndian.AppendUint64(out, math.Float64bits(*v))
+	}
+	for _, v := range s.LogA {
+		out = binary.BigEndian.AppendUint64(out, math.Float64bits(v))
+	}
+	return out
+}
+
+func (s *state) unpack(in []byte) error {
+	whole, real := s.fields()
+	for _, v := range whole {
+		n := 0
+		if *v, n = binary.Varint(in); n <= 0 {
+			return fmt.Errorf("state is cut short")
+		}
+		in = in[n:]
+	}
+	if len(in)%8 != 0 || len(in) < 8*len(real) {
+		return fmt.Errorf("state is cut short")
+	}
+	for ; len(in) > 0; in = in[8:] {
+		v := math.Float64frombits(binary.BigEndian.Uint64(in))
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("state has a number that is %g", v)
+		}
+		if len(real) > 0 {
+			*real[0], real = v, real[1:]
+		} else {
+			s.LogA = append(s.LogA, v)
+		}
+	}
+	return nil
+}
+
+func (s state) check(cfg Config) error {
+	started := s.Ticks > 0
+	switch {
+	case s.Ticks < 0 || s.Phases < 0 || s.Restarts < 0 || s.Overtime < 0:
+		return fmt.Errorf("a count is negative")
+	case s.Phases > int64(cfg.Schedule.Phases) || s.Restarts > int64(cfg.Schedule.Restarts):
+		return fmt.Errorf("more starts than the schedule has")
+	case started && len(s.LogA) != len(cfg.Grid), !started && len(s.LogA) != 0:
+		return fmt.Errorf("%d components for a grid of %d", len(s.LogA), len(cfg.Grid))
+	case s.LogM > cfg.Limit+rounding:
+		return fmt.Errorf("boosted evidence %g is above its limit %g", s.LogM, cfg.Limit)
+	}
+	for _, v := range [...]float64{s.X1, s.N1, s.X0, s.N0, s.Information, s.MaxLogE} {
+		if v < 0 {
+			return fmt.Errorf("%g is negative", v)
+		}
+	}
+	return nil
+}
+
+type storedGate struct {
+	Name   string    `json:"name"`
+	Weight float64   `json:"weight,omitempty"`
+	Level  float64   `json:"level"`
+	Phi    float64   `json:"phi,omitempty"`
+	CB     *CB       `json:"cb,omitempty"`
+	State  gateState `json:"state,omitzero"`
+}
+
+type storedLaunch struct {
+	Version int          `json:"v"`
+	Alpha   float64      `json:"alpha"`
+	Reserve float64      `json:"reserve"`
+	Gates   []storedGate `json:"gates"`
+	Reached *Look        `json:"reached,omitempty"`
+}
+
+// MarshalJSON writes the launch with all its gates: at most 8 KiB for a dozen.
+func (l *Launch) MarshalJSON() ([]byte, error) {
+	out := storedLaunch{Version: version, Alpha: l.alpha, Reserve: l.reserve, Reached: l.reached}
+	for _, g := range l.gates {
+		out.Gates = append(out.Gates, storedGate{g.name, g.weight, g.level, g.phi, g.cb, g.s})
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote and refuses other versions.
+func (l *Launch) UnmarshalJSON(data []byte) error {
+	var in storedLaunch
+	if err := decode(data, &in, &in.Version); err != nil {
+		return fmt.Errorf("evidence of a launch: %w", err)
+	}
+	if err := in.check(); err != nil {
+		return fmt.Errorf("evidence of a launch: %w", err)
+	}
+	*l = Launch{alpha: in.Alpha, reserve: in.Reserve, reached: in.Reached}
+	for _, g := range in.Gates {
+		l.gates = append(l.gates, &Gate{g.Name, g.Weight, g.Level, g.Phi, g.CB, g.State})
+	}
+	return nil
+}
+
+func (in storedLaunch) check() error {
+	sum := in.Reserve
+	for _, g := range in.Gates {
+		sum += g.Weight
+		switch {
+		case (g.CB == nil) != (g.State.Frozen != nil):
+			return fmt.Errorf("gate %s is neither judged nor frozen", g.Name)
+		case !(g.Level > 0 && g.Level < 1) || g.Weight < 0:
+			return fmt.Errorf("gate %s: level %g, weight %g", g.Name, g.Level, g.Weight)
+		}
+	}
+	if !(in.Alpha > 0 && in.Alpha < 1) || in.Reserve < 0 || sum > 1+1e-9 {
+		return fmt.Errorf("alpha %g, weights and reserve together %g", in.Alpha, sum)
+	}
+	return nil
+}
+
+// decode tells an unknown version from a broken text: the version may be why it
+// does not fit.
+func decode(data []byte, into any, v *int) error {
+	err := json.Unmarshal(data, into)
+	if *v != version {
+		return fmt.Errorf("version %d is not %d", *v, version)
+	}
+	return err
+}
