@@ -1,0 +1,124 @@
+package rampart
+
+import "fmt"
+
+// A Compiled is a flag made ready for deciding. It never changes; a change of the
+// flag, of a segment that it names, or of a register makes a new one.
+type Compiled struct {
+	fixed     Reason // the same answer for everybody, unless undecided
+	split     Reason // what to say of a unit that was assigned by bucket
+	unit      unitKind
+	exposure  int // in basis points
+	salted    salted
+	include   []matcher
+	where     []matcher
+	attribute string
+
+	off, on Value
+	flag    Flag
+	broken  error
+}
+
+// undecided is the zero Reason: inside a Compiled it says that the subject decides.
+const undecided = ReasonDefault
+
+type unitKind uint8
+
+const (
+	byKey unitKind = iota
+	byRequest
+	byAttribute
+)
+
+// Registers are what decides about a flag beside its document. Each has a version
+// of its own in the store.
+type Registers struct {
+	Killed      bool
+	LeaseEnded  bool
+	Unsupported bool // DecodeFlag found what this reader does not know
+}
+
+// Compile makes a flag ready. Segments are looked up by name; one that is absent
+// matches nobody. Where there is an error, the result is not nil either: it serves
+// off with ReasonUnsupportedRule.
+func Compile(f Flag, segments map[string]*Matcher) (*Compiled, error) {
+	c := &Compiled{flag: f, exposure: int(f.Exposure), off: valueOf(f.Off), on: valueOf(f.On)}
+	salt := f.Salt
+	if salt == "" {
+		salt = f.Name
+	}
+	c.salted = saltWith(salt)
+	switch f.Exposure {
+	case 0:
+		c.split = ReasonOff
+	case Full:
+		c.split = ReasonFull
+	default:
+		c.split = ReasonSplit
+	}
+	c.broken = c.compile(segments)
+	c.fixed = c.fix(Registers{})
+	return c, c.broken
+}
+
+func (c *Compiled) compile(segments map[string]*Matcher) (err error) {
+	f := &c.flag
+	if f.Format > FlagFormat {
+		return fmt.Errorf("flag %s has format %d, newer than %d", f.Name, f.Format, FlagFormat)
+	}
+	if f.HashVersion != HashVersion {
+		return fmt.Errorf("flag %s has hash version %d", f.Name, f.HashVersion)
+	}
+	if f.Exposure < 0 || f.Exposure > Full {
+		return fmt.Errorf("flag %s has an exposure of %s", f.Name, f.Exposure)
+	}
+	var byName bool
+	switch c.attribute, byName = f.Unit.Attribute(); {
+	case byName:
+		c.unit = byAttribute
+	case f.Unit == Request:
+		c.unit = byRequest
+	case f.Unit != User && f.Unit != "":
+		return fmt.Errorf("flag %s has unit %q", f.Name, f.Unit)
+	}
+	if c.include, err = compileRules(f.Include, segments); err != nil {
+		return fmt.Errorf("flag %s: include: %w", f.Name, err)
+	}
+	if c.where, err = compileRules(f.Where, segments); err != nil {
+		return fmt.Errorf("flag %s: where: %w", f.Name, err)
+	}
+	return nil
+}
+
+// Under returns the flag as it is decided under registers.
+func (c *Compiled) Under(r Registers) *Compiled {
+	under := *c
+	under.fixed = c.fix(r)
+	return &under
+}
+
+// fix finds the answer that is the same for everybody. A kill wins over all else.
+func (c *Compiled) fix(r Registers) Reason {
+	switch {
+	case r.Killed:
+		return ReasonKilled
+	case c.flag.Removed:
+		return ReasonRemoved
+	case r.Unsupported || c.broken != nil:
+		return ReasonUnsupportedRule
+	case r.LeaseEnded:
+		return ReasonLeaseEnded
+	}
+	return undecided
+}
+
+// Flag returns the document. Its slices must not be changed.
+func (c *Compiled) Flag() *Flag { return &c.flag }
+
+// Value returns the value for on or for off.
+func (c *Compiled) Value(on bool) *Value {
+	if on {
+		return &c.on
+	}
+	return &c.off
+}

@@ -1,0 +1,158 @@
+package rampart
+
+import "strings"
+
+// A Subject is what a flag is asked about.
+type Subject struct {
+	Key        string // the user
+	Request    string // the request, for flags whose unit is the request
+	Attributes []Attr // what rules look at, and the unit of attribute:NAME
+}
+
+// An Attr is one attribute of a subject.
+type Attr struct{ Name, Value string }
+
+// Attribute returns the value of the first attribute of that name.
+func (s *Subject) Attribute(name string) (value string, ok bool) {
+	for i := range s.Attributes {
+		if s.Attributes[i].Name == name {
+			return s.Attributes[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// An Arm says how a unit came to its value, where arms are compared.
+type Arm uint8
+
+// The arms. Only units assigned by bucket are in an arm; everybody else is in
+// none and is never evidence.
+const (
+	ArmNone Arm = iota
+	ArmOff
+	ArmOn
+)
+
+// String returns the arm as it is written on a counter's label.
+func (a Arm) String() string {
+	switch a {
+	case ArmOn:
+		return "on"
+	case ArmOff:
+		return "off"
+	}
+	return "none"
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (a Arm) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// A Reason says why a decision is what it is.
+type Reason uint8
+
+// The reasons. With the first group the caller's default is served, because the
+// flag has no value for this subject; with the others the flag's own value is.
+const (
+	ReasonDefault Reason = iota // nothing is known of any flag yet
+	ReasonUnknownFlag
+	ReasonRemoved
+	ReasonNoUnit    // the subject lacks what the flag buckets by
+	ReasonWrongType // the flag's value is of another type than the caller's
+
+	ReasonKilled
+	ReasonLeaseEnded      // the exposure has outlived its guard
+	ReasonUnsupportedRule // this reader is too old for the document, so it serves off
+	ReasonIncluded        // on by a rule, in no arm
+	ReasonNotEligible     // no rule of where matches; off, in no arm
+	ReasonOff             // nobody is exposed by bucket
+	ReasonSplit           // by bucket
+	ReasonFull            // everybody is exposed
+)
+
+var reasonNames = [...]string{
+	ReasonDefault: "DEFAULT", ReasonUnknownFlag: "UNKNOWN_FLAG", ReasonRemoved: "REMOVED",
+	ReasonNoUnit: "NO_UNIT", ReasonWrongType: "WRONG_TYPE", ReasonKilled: "KILLED",
+	ReasonLeaseEnded: "LEASE_ENDED", ReasonUnsupportedRule: "UNSUPPORTED_RULE",
+	ReasonIncluded: "INCLUDED", ReasonNotEligible: "NOT_ELIGIBLE", ReasonOff: "OFF",
+	ReasonSplit: "SPLIT", ReasonFull: "FULL",
+}
+
+// String returns the reason as it is logged: SPLIT, KILLED, ...
+func (r Reason) String() string { return reasonNames[r] }
+
+// MarshalText implements encoding.TextMarshaler.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// Default reports whether the caller's default is served.
+func (r Reason) Default() bool { return r <= ReasonWrongType }
+
+// A Decision is the answer of one flag for one subject.
+type Decision struct {
+	Flag    string `json:"flag"`
+	On      bool   `json:"on"`
+	Arm     Arm    `json:"arm"`
+	Reason  Reason `json:"reason"`
+	Version int64  `json:"version"` // of the flag
+	Bucket  int    `json:"bucket"`  // from 0 to Buckets-1; -1 where none was needed
+	Phase   Phase  `json:"phase,omitempty"`
+}
+
+// Decide answers for a subject. It allocates nothing, and it may be called from
+// many goroutines.
+func (c *Compiled) Decide(s *Subject) Decision {
+	d := Decision{Flag: c.flag.Name, Version: c.flag.Version, Phase: c.flag.Phase, Bucket: -1, Reason: c.fixed}
+	if c.fixed != undecided {
+		return d
+	}
+	if len(c.include) > 0 && matchAny(c.include, s) {
+		d.On, d.Reason = true, ReasonIncluded
+		return d
+	}
+	if len(c.where) > 0 && !matchAny(c.where, s) {
+		d.Reason = ReasonNotEligible
+		return d
+	}
+	key := c.UnitOf(s)
+	if key == "" {
+		d.On, d.Reason = c.withoutUnit()
+		return d
+	}
+	d.Bucket, d.Reason = c.salted.bucket(key), c.split
+	d.On, d.Arm = d.Bucket < c.exposure, ArmOff
+	if d.On {
+		d.Arm = ArmOn
+	}
+	return d
+}
+
+// UnitOf returns what the flag buckets the subject by, or "" where the subject lacks it.
+func (c *Compiled) UnitOf(s *Subject) string {
+	switch c.unit {
+	case byKey:
+		return s.Key
+	case byRequest:
+		return s.Request
+	}
+	value, _ := s.Attribute(c.attribute)
+	return value
+}
+
+// withoutUnit answers for a subject without a unit key. Only everybody and nobody
+// need no key.
+func (c *Compiled) withoutUnit() (on bool, why Reason) {
+	if c.split == ReasonSplit {
+		return false, ReasonNoUnit
+	}
+	return c.split == ReasonFull, c.split
+}
+
+// AttributeUnit returns the unit that buckets by an attribute.
+func AttributeUnit(name string) Unit { return Unit(attributePrefix + name) }
+
+// Attribute returns the name of the attribute that the unit is, if it is one.
+func (u Unit) Attribute() (name string, ok bool) {
+	name, ok = strings.CutPrefix(string(u), attributePrefix)
+	return name, ok && name != ""
+}
+
+const attributePrefix = "attribute:"

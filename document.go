@@ -1,0 +1,79 @@
+package rampart
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// DecodeFlag reads a flag's document of this or a newer format. What it returns
+// with an error is as much as could be read: the fields whose meaning never
+// changes, so that the flag can be served off under Registers.Unsupported.
+func DecodeFlag(doc []byte) (Flag, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(doc, &fields); err != nil {
+		return Flag{}, fmt.Errorf("decode flag: %w", err)
+	}
+	var lasting Flag
+	err := errors.Join(
+		decodeField(fields, "format", &lasting.Format),
+		decodeField(fields, "name", &lasting.Name),
+		decodeField(fields, "version", &lasting.Version),
+		decodeField(fields, "exposure", &lasting.Exposure),
+		decodeField(fields, "off", &lasting.Off),
+		decodeField(fields, "lease", &lasting.Lease),
+		decodeField(fields, "removed", &lasting.Removed))
+	if err != nil {
+		return lasting, fmt.Errorf("decode flag %s: %w", lasting.Name, err)
+	}
+	if lasting.Format > FlagFormat {
+		return lasting, fmt.Errorf("flag %s has format %d, newer than %d", lasting.Name, lasting.Format, FlagFormat)
+	}
+	var f Flag
+	if err := json.Unmarshal(doc, &f); err != nil {
+		return lasting, fmt.Errorf("decode flag %s: %w", lasting.Name, err)
+	}
+	if err := errors.Join(checkRules(fields["include"]), checkRules(fields["where"])); err != nil {
+		return lasting, fmt.Errorf("decode flag %s: %w", lasting.Name, err)
+	}
+	return f, nil
+}
+
+// DecodeSegment reads a segment's document. With an error, Name, Version and
+// Removed are as much as could be read.
+func DecodeSegment(doc []byte) (Segment, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(doc, &fields); err != nil {
+		return Segment{}, fmt.Errorf("decode segment: %w", err)
+	}
+	var s Segment
+	err := errors.Join(json.Unmarshal(doc, &s), checkRules(fields["rules"]))
+	if err != nil {
+		return Segment{Name: s.Name, Version: s.Version, Removed: s.Removed}, fmt.Errorf("decode segment %s: %w", s.Name, err)
+	}
+	return s, nil
+}
+
+func decodeField(fields map[string]json.RawMessage, name string, into any) error {
+	raw, ok := fields[name]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// checkRules finds what a newer writer may have added to a rule. To skip it would
+// be to expose others than were meant.
+func checkRules(raw json.RawMessage) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	var rules []Rule
+	return d.Decode(&rules)
+}
