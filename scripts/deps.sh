@@ -2,7 +2,7 @@
 # Provides what the tests and the demo run besides Go: a Temporal server, Redis
 # and Prometheus. What is installed is used as it is; the rest is put into
 # .cache/ of this repository. It starts no service, needs no root, and running
-# it again costs a moment.
+# it again costs a second.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,50 +12,64 @@ packages=$cache/pkg # downloaded packages, unpacked as if this were /
 
 main() {
   mkdir -p "$bin"
-  need_program redis-server "${RAMPART_REDIS_SERVER:-}"
-  need_program prometheus "${RAMPART_PROMETHEUS:-}"
+  need_program redis-server RAMPART_REDIS_SERVER
+  need_program prometheus RAMPART_PROMETHEUS
   need_temporal
 }
 
-# need_program finds NAME, or brings the package of the same name.
+# need_program NAME VARIABLE finds a program, or brings the package of the same
+# name.
 need_program() {
-  local name=$1 override=$2 found
-  if found=$(find_program "$name" "$override"); then
-    say "$name: $found"
+  local name=$1
+  if find_program "$@"; then
+    return
   elif command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
     say "$name: downloading the system's package into .cache/pkg (less than a minute) ..."
     unpack_package "$name" || give_up "$name"
-    say "$name: $(find_program "$name" "")"
   elif command -v brew >/dev/null; then
     say "$name: installing it with brew (about a minute) ..."
     brew install --quiet "$(brew_formula "$name")" || give_up "$name"
-  else
-    give_up "$name"
   fi
+  find_program "$@" || give_up "$name"
 }
 
-# find_program looks where the tests look: the environment, PATH, .cache/bin.
+# need_temporal builds the development server unless the official one is there.
+need_temporal() {
+  if find_program temporal RAMPART_TEMPORAL; then
+    return
+  fi
+  [ -x "$bin/temporal-devserver" ] ||
+    say "temporal: building deploy/devserver (first time about 3 minutes on two cores, and 230 MB to download) ..."
+  (cd deploy/devserver && GOWORK=off go build -ldflags '-s -w' -o "$bin/temporal-devserver" .)
+  say "temporal: $bin/temporal-devserver"
+}
+
+# find_program looks where the tests look: VARIABLE, PATH, .cache/bin.
 find_program() {
-  local name=$1 override=$2
-  if [ -n "$override" ]; then
-    command -v "$override"
-  else
-    command -v "$name" || { [ -x "$bin/$name" ] && "$bin/$name" --version >/dev/null 2>&1 && echo "$bin/$name"; }
+  local name=$1 variable=$2 found
+  if [ -n "${!variable:-}" ]; then
+    found=$(command -v "${!variable}") || {
+      echo "deps: $variable=${!variable} cannot be run" >&2
+      echo "    hint: correct it, or unset it" >&2
+      exit 1
+    }
+  elif ! found=$(command -v "$name"); then
+    found=$bin/$name
+    [ -x "$found" ] && "$found" --version >/dev/null 2>&1 || return 1
   fi
+  say "$name: $found"
 }
 
-# unpack_package downloads NAME with all packages it needs that are not
-# installed, unpacks them below .cache/pkg and wraps their programs.
+# unpack_package downloads NAME and all packages it needs that are not installed,
+# unpacks them below .cache/pkg and wraps their programs.
 unpack_package() {
-  local name=$1 wanted
-  wanted=$(packages_to_unpack "$name") && download "$wanted" || {
+  local name=$1 archive
+  download "$name" 2>/dev/null || {
     say "the system's package lists are missing or old: fetching fresh ones into .cache/apt ..."
-    use_own_package_lists
-    wanted=$(packages_to_unpack "$name") && download "$wanted" || return 1
+    use_own_package_lists && download "$name" || return 1
   }
-  local archive
   for archive in "$cache"/apt/debs/*.deb; do
-    dpkg -x "$archive" "$packages"
+    dpkg -x "$archive" "$packages" || return 1
   done
   rm -rf "$cache/apt/debs"
   mend_links
@@ -65,23 +79,21 @@ unpack_package() {
   esac
 }
 
-# apt is apt-get without its habit of giving up root for downloads: the user it
-# changes to may not read this directory.
-apt_options=(-qq -o APT::Sandbox::User=)
-apt() { LC_ALL=C apt-get "${apt_options[@]}" "$@"; }
-
-# packages_to_unpack asks apt what installing NAME would install. Packages that
-# only run scripts at installation carry nothing that a wrapped program needs.
-packages_to_unpack() {
-  apt install --simulate --no-install-recommends "$1" | awk '/^Inst / {print $2}' |
-    grep -vxE 'adduser|lsb-base|sysvinit-utils|init-system-helpers'
-}
-
+# download asks apt what installing NAME would install, and downloads just that.
+# Packages that only run scripts at installation carry nothing to unpack.
 download() {
+  local wanted
+  wanted=$(apt install --simulate --no-install-recommends "$1" | awk '/^Inst / {print $2}' |
+    grep -vxE 'adduser|lsb-base|sysvinit-utils|init-system-helpers') || return 1
   mkdir -p "$cache/apt/debs"
   # shellcheck disable=SC2086 # one word a package
-  (cd "$cache/apt/debs" && apt download $1)
+  (cd "$cache/apt/debs" && apt download $wanted)
 }
+
+# apt is apt-get, but where root runs it, it keeps root's rights: the user to
+# whom it would change need not be able to write here.
+apt_options=(-qq -o APT::Sandbox::User=root)
+apt() { LC_ALL=C apt-get "${apt_options[@]}" "$@"; }
 
 use_own_package_lists() {
   mkdir -p "$cache/apt/lists/partial" "$cache/apt/archives/partial"
@@ -89,47 +101,34 @@ use_own_package_lists() {
   apt update
 }
 
-# mend_links makes links to absolute places point into the unpacked tree.
+# mend_links makes absolute links between unpacked files stay among them.
 mend_links() {
   local link target
   find "$packages" -type l -lname '/*' | while read -r link; do
-    target=$(readlink "$link")
-    case $target in "$packages"/*) continue ;; esac
-    ln -sfn "$packages$target" "$link"
+    target=$packages$(readlink "$link")
+    if [ -e "$target" ] || [ -L "$target" ]; then
+      ln -sfn "$target" "$link"
+    fi
   done
 }
 
 # wrap writes .cache/bin/NAME, which runs the unpacked program with the unpacked
 # libraries. exec keeps the process id, so signals reach the program itself.
 wrap() {
-  local name=$1 program=$packages/usr/bin/$1 libraries assets=""
+  local name=$1 program=$packages/usr/bin/$1 libraries pages=""
   [ -x "$program" ] || return 1
   libraries=$(find "$packages" -name '*.so*' -exec dirname {} \; | sort -u | paste -sd: -)
-  # Debian's Prometheus reads its pages from disk.
+  # Debian's Prometheus reads the pages that it serves from disk.
   if [ "$name" = prometheus ] && [ -d "$packages/usr/share/prometheus/web" ]; then
-    assets="--web.local-assets='$packages/usr/share/prometheus/web'"
+    pages="--web.local-assets='$packages/usr/share/prometheus/web'"
   fi
   cat >"$bin/$name" <<WRAPPER
 #!/bin/sh
 LD_LIBRARY_PATH='$libraries'\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
-exec '$program' $assets "\$@"
+exec '$program' $pages "\$@"
 WRAPPER
   chmod +x "$bin/$name"
-  "$bin/$name" --version >/dev/null
-}
-
-# need_temporal builds the development server unless the official one is there.
-need_temporal() {
-  local found
-  if found=$(find_program temporal "${RAMPART_TEMPORAL:-}"); then
-    say "temporal: $found"
-    return
-  fi
-  [ -x "$bin/temporal-devserver" ] ||
-    say "temporal: building deploy/devserver (first time about 3 minutes on two cores, and 300 MB of modules) ..."
-  (cd deploy/devserver && GOWORK=off go build -ldflags "-s -w" -o "$bin/temporal-devserver" .)
-  say "temporal: $bin/temporal-devserver"
 }
 
 brew_formula() {
@@ -137,14 +136,13 @@ brew_formula() {
 }
 
 give_up() {
-  local name=$1
   cat >&2 <<MESSAGE
-deps: $name was not found and could not be brought here.
-    hint: install it and run "make deps" again, for example
+deps: $1 was not found and could not be brought here
+    hint: install it, then run "make deps" again; for example
       sudo apt-get install --no-install-recommends redis-server prometheus
       sudo dnf install redis golang-github-prometheus
       brew install redis prometheus
-    or set RAMPART_REDIS_SERVER, RAMPART_PROMETHEUS to the programs.
+    or name the programs in RAMPART_REDIS_SERVER and RAMPART_PROMETHEUS
 MESSAGE
   exit 1
 }
