@@ -46,15 +46,17 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	// Services that lose each other while they stop say so loudly.
+	context.AfterFunc(ctx, silence)
+
 	server, err := start(ctx, opts, logger)
-	if err != nil {
+	if errors.Is(err, context.Canceled) {
+		return nil // Asked to end before it was ready.
+	} else if err != nil {
 		return err
 	}
-
 	fmt.Fprintln(stdout, server.describe())
 	<-ctx.Done()
-
-	silence() // Services that lose each other while they stop say so loudly.
 	return server.stop()
 }
 

@@ -133,8 +133,9 @@ func (o *options) settle() error {
 			return fmt.Errorf("--%s %d is no port", name, port)
 		}
 	}
-	o.namespaces = append(o.namespaces, "default")
-	o.namespaces = slices.Compact(o.namespaces)
+	if !slices.Contains(o.namespaces, "default") {
+		o.namespaces = append(o.namespaces, "default")
+	}
 	return nil
 }
 

@@ -83,6 +83,26 @@ func TestTheWebUIIsServedBesideTheFrontend(t *testing.T) {
 	require.Contains(t, get(t, "http://"+server.metrics+"/metrics"), "service_requests")
 }
 
+func TestASignalBeforeItIsReadyEndsItInOrder(t *testing.T) {
+	port := freePort(t)
+	command := exec.Command(program, "server", "start-dev", "--headless", "--port", port)
+	var stderr output
+	command.Stderr = &stderr
+	require.NoError(t, command.Start())
+	defer func() { _ = command.Process.Kill() }()
+
+	// The frontend listens shortly before the server is ready.
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			return false
+		}
+		return conn.Close() == nil
+	}, patience, time.Millisecond)
+	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, command.Wait(), "%s", &stderr)
+}
+
 func TestAPortThatIsTakenIsAnErrorThatSaysWhichFlagChoosesAnother(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
