@@ -1,0 +1,78 @@
+package gates
+
+import (
+	"context"
+	"time"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// A Look is one look at the gates of a step.
+type Look struct {
+	Flag        string
+	Environment string
+	Gates       []rampart.Gate  // of the stage, with their breach policies: Plan.GatesOf
+	Alpha       rampart.Percent // the error budget of this attempt of the launch; 0 means 5 %
+	Phase       rampart.Phase
+	PhaseIndex  int             // among the plan's stages
+	Phases      int             // stages of the plan
+	Exposure    rampart.Percent // by bucket
+	Exposing    bool            // somebody is on, be it by rule
+
+	At    time.Time     // the tick, a multiple of Every
+	Every time.Duration // between two ticks
+
+	FirstExposed time.Time // zero before the first exposure
+	StepSince    time.Time // when the step's exposure was written
+	HoldOver     bool      // the hold is over if the gates pass
+}
+
+// A Source answers for metrics. [Prometheus] is the one of production.
+//
+// Its errors mean that there was no answer, except *[NoData], which means that the
+// answer did not have what was asked for.
+type Source interface {
+	// Value evaluates a query that has one value at an instant.
+	Value(ctx context.Context, query string, at time.Time) (float64, error)
+}
+
+// NoData is the error of a source that answered, but without what was asked for.
+type NoData struct{ Reason string }
+
+// Error implements error.
+func (e *NoData) Error() string { return e.Reason }
+
+func (l Look) check() error {
+	switch {
+	case l.Flag == "":
+		return rampart.Errorf(rampart.Invalid, "a look needs a flag")
+	case l.Every <= 0:
+		return rampart.Errorf(rampart.Invalid, "the gates of %s are to be judged every %s", l.Flag, l.Every)
+	case l.At.IsZero():
+		return rampart.Errorf(rampart.Invalid, "a look at the gates of %s has no tick", l.Flag)
+	case l.Exposure < 0 || l.Exposure > rampart.Full:
+		return rampart.Errorf(rampart.Invalid, "%s cannot be exposed to %s", l.Flag, l.Exposure)
+	case l.Alpha < 0 || l.Alpha >= rampart.Full:
+		return rampart.Errorf(rampart.Invalid, "%s cannot have an error budget of %s", l.Flag, l.Alpha)
+	}
+	for _, g := range l.Gates {
+		if err := Judges(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alpha returns the error budget as a fraction of one.
+func (l Look) alpha() float64 {
+	if l.Alpha == 0 {
+		return rampart.DefaultAlpha.Share()
+	}
+	return l.Alpha.Share()
+}
+
+// compares reports whether both arms have units by plan, so that they can be compared.
+func (l Look) compares() bool { return l.Exposure > 0 && l.Exposure < rampart.Full }
+
+// tick returns the time that identifies the look's tick.
+func (l Look) tick() int64 { return l.At.UnixMilli() }
