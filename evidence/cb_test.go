@@ -144,3 +144,6 @@ func BenchmarkFold(b *testing.B) {
 		})
 	}
 }
+
+// ticksLong is how long so many ticks of the reference case are.
+func ticksLong(n int) time.Duration { return time.Duration(n*interval) * time.Millisecond }
