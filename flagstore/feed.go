@@ -32,6 +32,7 @@ type Change struct {
 	Flag     *Document     // at most one of these three is set
 	Segment  *Document     //
 	Kill     *rampart.Kill //
+	Confirm  bool          // somebody waits for the readers: confirm at once
 }
 
 // A Feed is what a replica follows. *Store is the one of production.

@@ -1,0 +1,119 @@
+package flagstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// AcquireInput asks for the pen of a flag.
+type AcquireInput struct {
+	Flag   string
+	Owner  string // a workflow ID
+	At     int64  // time of the workflow, ms; it tells a retry from a new request
+	By     string
+	Reason string
+
+	// Takes lists whose pen may be taken, besides nobody's, the owner's own and that
+	// of the flag's own workflow.
+	Takes []string
+	// Baseline is written where the flag is new, was removed, or is lost. Without it
+	// such a flag is not found.
+	Baseline *rampart.Flag
+	// Seen, if not 0, is the version that the flag must still have.
+	Seen int64
+	// Restore is set by whoever puts right what was lost or left behind: it lets the
+	// request through while the flag is killed, and before the store is set up again.
+	Restore bool
+}
+
+// Acquired is a flag whose pen is held now.
+type Acquired struct {
+	Flag          rampart.Flag // as stored, under its new version
+	Exists        bool         // it was there before
+	Version       int64        // the first fence of the new owner
+	Revision      int64
+	PreviousOwner string // "" where nobody held the pen, and to a retry
+}
+
+// Acquire takes the pen by writing the flag's document again under version
+// max(stored+1, At), which overtakes every earlier pen, and asks the readers to
+// confirm it: the parachute check. Exposure and lease stay what they were; a lease
+// that has ended stays ended. A retry is recognised by owner and time.
+//
+// It answers [ErrOwned], [ErrKilled], [ErrStale] where the flag has moved on since
+// Seen, [ErrNotSetUp], [ErrForeign], [ErrAhead], or an error of kind [rampart.NotFound].
+func (s *Store) Acquire(ctx context.Context, in AcquireInput) (Acquired, error) {
+	do := "acquire " + in.Flag
+	if err := errors.Join(checkVersion(in.At), checkOwners(in.Owner)); err != nil {
+		return Acquired{}, wrap(do, err)
+	}
+	// Somebody else may write between the read and the script, which then says so.
+	for range 20 {
+		out, again, err := s.acquire(ctx, do, in)
+		if !again {
+			return out, err
+		}
+	}
+	return Acquired{}, refused(ErrStale, "try again", "%s: it is being written all the time", do)
+}
+
+func (s *Store) acquire(ctx context.Context, do string, in AcquireInput) (out Acquired, again bool, err error) {
+	entry, version, err := s.find(ctx, in.Flag)
+	if err != nil {
+		return out, false, wrap(do, err)
+	}
+	if in.Seen != 0 && in.Seen != version && entry.Owner != in.Owner {
+		return out, false, refused(ErrStale, "look at the flag again", "%s: version %d was seen, %d is stored", do, in.Seen, version)
+	}
+	flag, exists, err := heirloom(entry, version, in)
+	if err != nil {
+		return out, false, wrap(do, err)
+	}
+	flag.Version, flag.ChangedAt, flag.ChangedBy, flag.Reason = max(version+1, in.At), in.At, in.By, clip(in.Reason)
+	document, err := encode(flag)
+	if err != nil {
+		return out, false, wrap(do, err)
+	}
+	happened := event{Flag: in.Flag, Verb: "acquire", Exposure: flag.Exposure, Phase: flag.Phase, Owner: in.Owner, By: in.By, Reason: in.Reason}
+	args := []any{in.Flag, in.Owner, in.At, version, flag.Version, document, bit(in.Restore), rampart.FlagID(s.env, in.Flag)}
+	for _, o := range in.Takes {
+		args = append(args, o)
+	}
+	got, err := s.run(ctx, do, acquireScript, in.Flag, happened, args...)
+	if err != nil {
+		return out, false, err
+	}
+	switch got.word() {
+	case "OK":
+		return Acquired{flag, exists, flag.Version, got.number(2), got.text(3)}, false, nil
+	case "DUP":
+		return Acquired{entry.Flag, true, got.number(1), got.number(2), ""}, version < got.number(1), nil
+	case "CHANGED":
+		return out, true, nil
+	}
+	return out, false, s.refusal(do, in.Flag, got)
+}
+
+// heirloom returns the document that the new owner starts from.
+func heirloom(e Entry, version int64, in AcquireInput) (rampart.Flag, bool, error) {
+	there := version > 0 && !e.Flag.Removed
+	if there && e.Unreadable == "" {
+		return e.Flag, true, nil
+	}
+	if there && e.Flag.Format > rampart.FlagFormat {
+		return rampart.Flag{}, true, rampart.Errorf(rampart.Refused, "%s was written by a newer version of rampart: %s", in.Flag, e.Unreadable).
+			WithHint("use at least that version here")
+	}
+	if in.Baseline == nil {
+		if there {
+			return rampart.Flag{}, true, rampart.Errorf(rampart.Refused, "the document of %s cannot be read: %s", in.Flag, e.Unreadable).
+				WithHint("its own workflow writes it again: rampart flag history %s shows who changed it", in.Flag)
+		}
+		return rampart.Flag{}, false, notFound("flag", in.Flag)
+	}
+	f := *in.Baseline
+	f.Name = in.Flag
+	return f, false, nil
+}

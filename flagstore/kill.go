@@ -1,0 +1,199 @@
+package flagstore
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// Killed is a kill that the store has.
+type Killed struct {
+	Kill       rampart.Kill
+	Revision   int64         // that readers confirm
+	Took       time.Duration // until the store had it
+	Replicas   int           // attached to the primary
+	Replicated int           // of them that have it, up to the one that is waited for
+}
+
+// replicationPatience bounds the wait for a replica. The kill stands without it.
+const replicationPatience = time.Second
+
+// Kill turns a flag off, whatever else is going on, and asks the readers to
+// confirm. It needs no pen. To kill what is killed already is fine; the same
+// kill within ten seconds is a retry and leaves one event.
+//
+// In a store that has lost everything any flag can be killed, since readers may
+// still hold it; otherwise an unknown flag is an error of kind [rampart.NotFound].
+func (s *Store) Kill(ctx context.Context, flag, by, reason string) (Killed, error) {
+	do := "kill " + flag
+	if err := rampart.CheckName("a flag", flag); err != nil {
+		return Killed{}, wrap(do, err)
+	}
+	keys, argv, err := s.killCall(flag, true, 0, by, reason)
+	if err != nil {
+		return Killed{}, wrap(do, err)
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	primary, err := s.primary(ctx)
+	if err != nil {
+		return Killed{}, s.fault(do, err)
+	}
+	// WAIT is about the writes of its own connection.
+	conn := primary.Conn()
+	defer func() { _ = conn.Close() }()
+	began := time.Now()
+	got, replicas, err := killOn(ctx, conn, keys, argv)
+	if err != nil {
+		return Killed{}, s.fault(do, err)
+	}
+	out := Killed{Took: time.Since(began), Replicas: replicas}
+	out.Kill, out.Revision, err = s.killAnswer(do, flag, got)
+	if err != nil {
+		return Killed{}, err
+	}
+	if replicas > 0 {
+		// Not WAITAOF, which acknowledges before the fsync on some versions.
+		n, _ := conn.Wait(ctx, 1, min(replicationPatience, s.timeout/2)).Result()
+		out.Replicated = int(n)
+	}
+	return out, nil
+}
+
+// Lift sets the register to not killed. It is refused where the register has
+// changed since the version that was seen ([ErrMoved]); to lift what is not killed
+// changes nothing.
+func (s *Store) Lift(ctx context.Context, flag, by, reason string, seen int64) (rampart.Kill, error) {
+	do := "restore " + flag
+	if err := rampart.CheckName("a flag", flag); err != nil {
+		return rampart.Kill{}, wrap(do, err)
+	}
+	keys, argv, err := s.killCall(flag, false, seen, by, reason)
+	if err != nil {
+		return rampart.Kill{}, wrap(do, err)
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	got, err := killScript.Run(ctx, s.rdb, keys, argv...).StringSlice()
+	if err != nil {
+		return rampart.Kill{}, s.fault(do, err)
+	}
+	k, _, err := s.killAnswer(do, flag, got)
+	return k, err
+}
+
+// Killed reads the kill register of a flag; false where there is none.
+func (s *Store) Killed(ctx context.Context, flag string) (rampart.Kill, bool, error) {
+	do := "read the kill register of " + flag
+	if err := rampart.CheckName("a flag", flag); err != nil {
+		return rampart.Kill{}, false, wrap(do, err)
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	field, err := s.rdb.HGet(ctx, s.key("state"), "k:"+flag).Result()
+	if err == redis.Nil {
+		return rampart.Kill{}, false, nil
+	}
+	if err != nil {
+		return rampart.Kill{}, false, s.fault(do, err)
+	}
+	version, text := split(field)
+	if version == 0 {
+		return rampart.Kill{}, false, nil
+	}
+	k, err := readKill(flag, version, text)
+	return k, err == nil, wrap(do, err)
+}
+
+// RestoreKill writes a register under the version it had, unless a later one is there.
+func (s *Store) RestoreKill(ctx context.Context, k rampart.Kill) error {
+	do := "restore the kill register of " + k.Flag
+	if err := rampart.CheckName("a flag", k.Flag); err != nil {
+		return wrap(do, err)
+	}
+	if err := checkVersion(k.Version); err != nil {
+		return wrap(do, err)
+	}
+	k.By, k.Reason = clip(k.By), clip(k.Reason)
+	text, err := json.Marshal(k)
+	if err != nil {
+		return wrap(do, err)
+	}
+	happened := event{Flag: k.Flag, Verb: "rejoin-kill", By: k.By, Reason: k.Reason}
+	_, err = s.run(ctx, do, rejoinScript, k.Flag, happened, "k", k.Flag, k.Version, text)
+	return err
+}
+
+func (s *Store) killCall(flag string, killed bool, seen int64, by, reason string) ([]string, []any, error) {
+	by, reason = clip(by), clip(reason)
+	verb := "restore"
+	if killed {
+		verb = "kill"
+	}
+	register, err := jsonTail(struct {
+		Flag   string `json:"flag"`
+		Killed bool   `json:"killed"`
+		By     string `json:"by"`
+		Reason string `json:"reason"`
+	}{flag, killed, by, reason})
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.call(flag, event{Flag: flag, Verb: verb, By: by, Reason: reason},
+		[]any{flag, bit(killed), seen, by, reason, register})
+}
+
+// killOn sends the kill, and the question how many replicas there are, in one go.
+// EVAL, because a script that is not cached would cost a second round trip.
+func killOn(ctx context.Context, conn *redis.Conn, keys []string, argv []any) (answer, int, error) {
+	p := conn.Pipeline()
+	killed, info := killScript.Eval(ctx, p, keys, argv...), p.Info(ctx, "replication")
+	_, _ = p.Exec(ctx) // each command says for itself
+	got, err := killed.StringSlice()
+	_, after, _ := strings.Cut(info.Val(), "connected_slaves:")
+	line, _, _ := strings.Cut(after, "\r")
+	replicas, _ := strconv.Atoi(line) // without the right to ask, none are known
+	return got, replicas, err
+}
+
+func (s *Store) killAnswer(do, flag string, got answer) (rampart.Kill, int64, error) {
+	if err := s.foreign(got); err != nil {
+		return rampart.Kill{}, 0, wrap(do, err)
+	}
+	switch got.word() {
+	case "NOTFOUND":
+		return rampart.Kill{}, 0, notFound("flag", flag)
+	case "OK", "DUP":
+		if got.number(1) == 0 {
+			return rampart.Kill{Flag: flag}, got.number(3), nil
+		}
+		k, err := readKill(flag, got.number(1), got.text(2))
+		return k, got.number(3), wrap(do, err)
+	}
+	k, _ := readKill(flag, got.number(1), got.text(2))
+	return k, 0, refused(ErrMoved, "read the new reason before you restore", "%s: killed again by %s: %s", do, k.By, k.Reason)
+}
+
+// readKill decodes a register. Where the version of its field is known, it rules.
+func readKill(flag string, version int64, text string) (rampart.Kill, error) {
+	var k rampart.Kill
+	err := json.Unmarshal([]byte(text), &k)
+	k.Flag = flag
+	if version > 0 {
+		k.Version = version
+	}
+	return k, err
+}
+
+func bit(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}

@@ -1,0 +1,47 @@
+-- put writes a flag's document under a pen.
+--   ARGV  6 flag   7 owner   8 fence   9 acknowledged   10 document
+--         11 lease in ms, 0 for none   12 who holds the pen afterwards   13 mark
+local flag, owner, fence, acknowledged, document = ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+local lease, heir, mark = tonumber(ARGV[11]), ARGV[12], ARGV[13]
+
+local function same(a, b)
+  if type(a) ~= 'table' or type(b) ~= 'table' then return a == b end
+  for k, v in pairs(a) do if not same(v, b[k]) then return false end end
+  for k in pairs(b) do if a[k] == nil then return false end end
+  return true
+end
+
+-- wider is true unless the new document exposes nobody, or nobody whom the old one does not.
+local function wider(new, old)
+  local exposure = tonumber(new.exposure) or 100
+  if exposure == 0 and not new.include then return false end
+  if exposure > (tonumber(old.exposure) or 0) or not same(new.where, old.where) then return true end
+  return new.include and not same(new.include, old.include)
+end
+
+local strange = foreign()
+if strange then return strange end
+
+local stored, text = read(STATE, 'f:' .. flag)
+-- A retry may come after the pen was handed on, so it is recognised before the pen is asked for.
+if stored == fence and text == document then return {'DUP', whole(stored), whole(revision())} end
+-- What Redis has forgotten may be the taking of the pen.
+if stored < acknowledged then return {'LOST', whole(stored)} end
+local holder = redis.call('HGET', PENS, 'owner:' .. flag) or ''
+if holder ~= '' and holder ~= owner then return {'OWNED', whole(stored), holder} end
+if stored > fence then return {'STALE', whole(stored)} end
+if stored == fence then return {'DRIFT', whole(stored)} end
+if ahead(fence, stored) then return {'AHEAD', whole(stored), whole(now)} end
+-- Where the document is lost, nothing can be raised: this writes it again.
+local _, register = read(STATE, 'k:' .. flag)
+if text and register and decode(register).killed and wider(decode(document), decode(text)) then
+  return {'KILLED', whole(stored), register}
+end
+
+redis.call('HSET', PENS, 'owner:' .. flag, heir)
+if lease > 0 then
+  redis.call('HSET', LEASES, flag, whole(fence) .. ' ' .. whole(now + lease))
+else
+  redis.call('HDEL', LEASES, flag)
+end
+return {'OK', whole(fence), commit('f', flag, fence, document, mark)}

@@ -1,0 +1,110 @@
+package flagstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// Silence is how long a reader may say nothing until it is taken to be gone.
+const Silence = time.Minute
+
+// maxReaderText bounds the ID and the service of a reader.
+const maxReaderText = 200
+
+// Confirm notes how far a reader has come. The time is the store's.
+func (s *Store) Confirm(ctx context.Context, r Reader) error {
+	if r.ID == "" || len(r.ID) > maxReaderText || len(r.Service) > maxReaderText {
+		return rampart.Errorf(rampart.Invalid, "%q of %q does not name a reader", clip(r.ID), clip(r.Service)).
+			WithHint("ID and service have at most %d bytes", maxReaderText)
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return wrap("confirm", err)
+	}
+	_, err = s.confirm(ctx, r.Revision, r.ID, string(text))
+	return s.fault("confirm", err)
+}
+
+// Confirmed counts the readers that are there, and those of them that have
+// confirmed a revision.
+func (s *Store) Confirmed(ctx context.Context, revision int64) (confirmed, total int, err error) {
+	n, err := s.confirm(ctx, revision, "", "")
+	if err != nil {
+		return 0, 0, s.fault("count readers", err)
+	}
+	return int(n[0]), int(n[1]), nil
+}
+
+// WaitConfirmed waits until all readers that are there have confirmed a revision,
+// or until the wait is over. Readers that lag behind are no error: they are listed.
+func (s *Store) WaitConfirmed(ctx context.Context, revision int64, wait time.Duration) (rampart.Confirmed, []Reader, error) {
+	began := time.Now()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	for {
+		confirmed, total, err := s.Confirmed(ctx, revision)
+		got := rampart.Confirmed{Readers: total, Confirmed: confirmed, Millis: time.Since(began).Milliseconds()}
+		if err != nil || confirmed >= total {
+			return got, nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return got, nil, ctx.Err()
+		case <-over.C:
+			lagging, err := s.Readers(ctx)
+			return got, slices.DeleteFunc(lagging, func(r Reader) bool { return r.Revision >= revision }), err
+		case <-tick.C:
+		}
+	}
+}
+
+// Readers lists the readers that are there, by service and ID.
+func (s *Store) Readers(ctx context.Context) ([]Reader, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	primary, err := s.primary(ctx)
+	if err != nil {
+		return nil, s.fault("list readers", err)
+	}
+	var readers *redis.MapStringStringCmd
+	var seen *redis.ZSliceCmd
+	var now *redis.TimeCmd
+	_, err = primary.Pipelined(ctx, func(p redis.Pipeliner) error {
+		readers, seen, now = p.HGetAll(ctx, s.key("readers")), p.ZRangeWithScores(ctx, s.key("readers:seen"), 0, -1), p.Time(ctx)
+		return nil
+	})
+	if err != nil {
+		return nil, s.fault("list readers", err)
+	}
+	all := make([]Reader, 0, len(seen.Val()))
+	for _, z := range seen.Val() {
+		id, _ := z.Member.(string)
+		r := Reader{ID: id, At: time.UnixMilli(int64(z.Score))}
+		if now.Val().Sub(r.At) > Silence {
+			continue
+		}
+		at := r.At
+		if json.Unmarshal([]byte(readers.Val()[id]), &r) == nil {
+			r.At = at
+		}
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b Reader) int { return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.ID, b.ID)) })
+	return all, nil
+}
+
+func (s *Store) confirm(ctx context.Context, revision int64, id, text string) ([]int64, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	keys := []string{s.key("readers"), s.key("readers:seen"), s.key("readers:at")}
+	return confirmScript.Run(ctx, s.rdb, keys, revision, Silence.Milliseconds(), id, text).Int64Slice()
+}
