@@ -80,7 +80,7 @@ func checkMatcher(label, op, quoted string, refused []string) error {
 		pattern = unquoted
 	}
 	if _, err := regexp.Compile(pattern); err != nil {
-		return Errorf(Invalid, "matches %s by %s, which is not a regular expression", label, quoted).WithHint("use RE2 syntax, as Prometheus does")
+		return Errorf(Invalid, "matches %s by %.80q, which is not a regular expression", label, pattern).WithHint("use RE2 syntax, as Prometheus does")
 	}
 	return nil
 }

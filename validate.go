@@ -239,7 +239,7 @@ func (c *checker) line(path, s, hint string) {
 	case strings.TrimSpace(s) == "":
 		c.wrong(path, hint, "is required")
 	case len(s) > maxLabel:
-		c.wrong(path, "", "is longer than %d bytes", maxLabel)
+		c.wrong(path, "shorten it; it is shown in lists", "is longer than %d bytes", maxLabel)
 	case !printable(s):
 		c.wrong(path, "write it on one line, in plain text", "has characters that cannot be shown")
 	}
@@ -274,7 +274,7 @@ func (c *checker) oneOf(path, got string, want ...string) {
 		c.wrong(path, hint, "is required")
 		return
 	}
-	c.wrong(path, hint, "%q is not known here", got)
+	c.wrong(path, hint, "%.80q is not known here", got)
 }
 
 // share checks a percentage of units, and reports whether it is one.
@@ -305,6 +305,6 @@ func (c *checker) date(path string, d Date) bool {
 
 func (c *checker) atMost(path string, n, most int) {
 	if n > most {
-		c.wrong(path, "", "has %d entries; %d are the most", n, most)
+		c.wrong(path, "leave some out", "has %d entries; %d are the most", n, most)
 	}
 }

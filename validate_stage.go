@@ -108,25 +108,23 @@ func (c *checker) steps(path string, s Stage, reached Percent, included bool) Pe
 		if !exposes {
 			c.warn(at, "expose a percentage, or include a segment", "exposes nobody")
 		} else if !c.asked(gates, st.Percent) {
-			c.wrong(at, "add a threshold, an objective or a probe", "%s", noGate(st.Percent, len(gates)))
+			c.wrong(at, "add a threshold, an objective or a probe", "%s", noGate(st.Percent))
 		}
 	}
 	return reached
 }
 
 // asked reports whether any of the gates can be asked while the on arm has the
-// share: those that compare need units in both arms.
+// share: those that compare need units in both arms. A gate whose kind is wrong has
+// been reported, and gets the benefit of the doubt.
 func (c *checker) asked(gates []Gate, share Percent) bool {
 	return slices.ContainsFunc(gates, func(g Gate) bool {
-		return g.Kind() != "" && (!g.Compares() || share > 0 && share < Full)
+		return !g.Compares() || share > 0 && share < Full
 	})
 }
 
-func noGate(share Percent, gates int) string {
-	switch {
-	case gates == 0:
-		return "exposes somebody without a gate"
-	case share == 0:
+func noGate(share Percent) string {
+	if share == 0 {
 		return "exposes somebody without a gate that can be asked: with an empty on arm, gates that compare are not"
 	}
 	return "exposes everybody without a gate that can be asked: with an empty off arm, gates that compare are not"
@@ -212,7 +210,7 @@ func (c *checker) sharedResources(path string, s Stage) {
 	if s.Phase != Scalability {
 		return
 	}
-	sees := func(g Gate) bool { return !g.Compares() && g.Kind() != "" && g.Kind() != KindProbe }
+	sees := func(g Gate) bool { return !g.Compares() && g.Kind() != KindProbe }
 	if !slices.ContainsFunc(c.plan.GatesOf(s), sees) {
 		c.wrong(path, "add a threshold, trend, objective or baseline gate on what the arms share, such as the database",
 			"scalability has no gate that can see damage to shared resources: gates that compare cannot")
@@ -271,7 +269,7 @@ func (c *checker) objectives(path string, s Stage) {
 	for k, o := range s.Objectives {
 		at := fmt.Sprintf("%s.objectives[%d]", path, k)
 		if strings.TrimSpace(o) == "" {
-			c.wrong(at, "", "is empty")
+			c.wrong(at, "say it in a sentence, or leave it out", "is empty")
 		}
 		c.text(at, o)
 	}

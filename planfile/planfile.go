@@ -1,0 +1,91 @@
+package planfile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// MaxBytes bounds the file of a plan.
+const MaxBytes = rampart.MaxPlanBytes
+
+// A File is a plan's file as it was read. It tells where things stand in it.
+type File struct {
+	Name   string // as it was named
+	SHA256 string // of its bytes, in hex
+
+	// Warnings are the mistakes that the plan can be walked with all the same.
+	Warnings []Mistake
+
+	places map[string]Place
+}
+
+// Read reads the plan in the file at path. A file that is there but is not a plan
+// gives an [*Error], which lists every mistake.
+func Read(path string) (rampart.Plan, File, error) {
+	data, err := readBounded(path)
+	if err != nil {
+		return rampart.Plan{}, File{Name: path}, err
+	}
+	return Parse(path, data)
+}
+
+// Parse reads a plan. The name is what mistakes are reported under. The plan comes
+// as it is written, without defaults; where it has errors, as much of it as could
+// be read comes with an [*Error].
+func Parse(name string, data []byte) (rampart.Plan, File, error) {
+	sum := sha256.Sum256(data)
+	file := File{Name: name, SHA256: hex.EncodeToString(sum[:]), places: map[string]Place{}}
+	root, found := parse(data)
+	var plan rampart.Plan
+	if root != nil {
+		var meant []string
+		plan, found, meant = decode(root, file.places)
+		for _, m := range found {
+			meant = append(meant, m.Path)
+		}
+		found = append(found, file.Locate(unrelated(plan.Validate(), meant))...)
+	}
+	for i := range found {
+		found[i].File = name
+	}
+	sortByPlace(found)
+	file.Warnings = only(found, true)
+	if errs := only(found, false); len(errs) > 0 {
+		return plan, file, &Error{Mistakes: append(errs, file.Warnings...)}
+	}
+	return plan, file, nil
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, rampart.Errorf(rampart.Invalid, "there is no plan at %s", path).
+			WithHint("write one with: rampart plan new FLAG --owner TEAM --purpose WHY").Because(err)
+	}
+	if err != nil {
+		return nil, rampart.Errorf(rampart.Invalid, "open the plan").Because(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err != nil {
+		return nil, rampart.Errorf(rampart.Invalid, "read %s", path).Because(err)
+	}
+	return data, nil
+}
+
+// unrelated drops what validation says about paths that could not be decoded: a hold
+// that is no duration is wrong, but not missing.
+func unrelated(said rampart.Mistakes, undecoded []string) rampart.Mistakes {
+	return slices.DeleteFunc(said, func(m rampart.Mistake) bool {
+		return slices.ContainsFunc(undecoded, func(path string) bool {
+			return within(m.Path, path) || within(path, m.Path)
+		})
+	})
+}
