@@ -160,3 +160,15 @@ func LaunchID(environment, flag string) string { return "launch/" + environment 
 
 // FlagID returns the ID of the workflow that answers for a flag while no launch does.
 func FlagID(environment, flag string) string { return "flag/" + environment + "/" + flag }
+
+// NewFlag returns the document of the plan's flag, as it is before its first launch.
+func (p Plan) NewFlag() Flag {
+	f := Flag{
+		Format: FlagFormat, Name: p.Flag, Unit: p.Unit, Salt: p.Flag, HashVersion: HashVersion,
+		Type: p.Type, Owner: p.Owner, Purpose: p.Purpose, RetireBy: p.RetireBy, Lifecycle: Created,
+	}
+	if len(p.Values) == 2 {
+		f.Off, f.On = p.Values[0], p.Values[1]
+	}
+	return f
+}

@@ -5,6 +5,7 @@ package rampart
 const (
 	SignalApprove = "approve" // Approval
 	SignalKill    = "kill"    // any payload, or none
+	SignalLost    = "lost"    // string (why): the store has lost the flag; write it again
 
 	UpdateReview   = "review"    // Approval -> Review: the dry run of an approval
 	UpdatePause    = "pause"     // Ask -> string

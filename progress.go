@@ -8,6 +8,7 @@ type Progress struct {
 	Purpose     string  `json:"purpose"`
 	StartedBy   string  `json:"startedBy,omitempty"`
 	StartedAt   int64   `json:"startedAt"` // ms since 1970
+	Run         string  `json:"run"`       // of the workflow: the key of the launch's evidence
 	Source      Source  `json:"source"`
 	Plan        Plan    `json:"plan"`
 	Revision    int     `json:"revision"` // of the plan; 1 at the start
@@ -15,7 +16,11 @@ type Progress struct {
 	WaitingFor  string  `json:"waitingFor,omitempty"`
 	Note        string  `json:"note,omitempty"` // in a sentence
 	Phase       Phase   `json:"phase"`
+	Asking      Phase   `json:"asking,omitempty"` // the phase whose approval is awaited
+	Baking      bool    `json:"baking,omitempty"`
 	Step        int     `json:"step"`
+	StepName    string  `json:"stepName,omitempty"`
+	Looks       int64   `json:"looks,omitempty"` // at the gates, so far
 	Exposure    Percent `json:"exposure"`
 	Version     int64   `json:"version"` // of the flag, as last acknowledged
 	Killed      *Kill   `json:"killed,omitempty"`

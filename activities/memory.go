@@ -1,0 +1,117 @@
+package activities
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/gates"
+)
+
+// Memory is what a watch must not forget: the evidence, and how much of the hold
+// is over. It has no raw counters and stays below 8 KiB.
+//
+// It is kept in three places, because each can be lost: the heartbeat of the
+// running activity, a key beside the flag store, and the workflow, which gets it
+// with every result and hands it to the next watch. The latest tick wins.
+type Memory struct {
+	Tick     int64            `json:"tick"` // the last look, ms; nothing is judged twice
+	Gates    gates.State      `json:"gates"`
+	Step     string           `json:"step"` // the step that Held belongs to
+	Held     rampart.Duration `json:"held"` // of the hold, with an answered look
+	Answered int64            `json:"answered,omitempty"`
+
+	Lasting    map[string]int64 `json:"lasting,omitempty"`    // since which tick, by cause: "blind", "no-data", "breach of GATE"
+	WorseSince int64            `json:"worseSince,omitempty"` // the tick at which the verdict last became worse
+
+	Looks   int64            `json:"looks,omitempty"`
+	Blind   rampart.Duration `json:"blind,omitempty"` // altogether
+	Verdict rampart.Verdict  `json:"verdict"`         // the last
+}
+
+// MaxMemoryBytes bounds the JSON form of a Memory.
+const MaxMemoryBytes = 8 << 10
+
+// newest returns the memory with the latest tick.
+func newest(all ...Memory) Memory {
+	var best Memory
+	for _, m := range all {
+		if m.Tick > best.Tick || best.Tick == 0 {
+			best = m
+		}
+	}
+	return best
+}
+
+// take notes a look at the gates. Only answered time counts toward the hold, and
+// at most two ticks of it: a watch that was away for an hour has not seen the hour.
+// Where the clock of the hold stands still, as in a pause, counts is false.
+func (m *Memory) take(v rampart.Verdict, tick, since time.Time, every time.Duration, counts bool) {
+	before := m.Tick
+	if v.Word.WorseThan(m.Verdict.Word) {
+		m.WorseSince = tick.UnixMilli()
+	}
+	m.Tick, m.Verdict, m.Looks = tick.UnixMilli(), v, m.Looks+1
+	m.lasts("blind", v.Word == rampart.Blind, tick)
+	m.lasts("no-data", v.Word == rampart.NoData, tick)
+	for _, g := range v.Gates {
+		m.lasts(breachOf(g.Gate), g.Word == rampart.Breach, tick)
+	}
+	if v.Word == rampart.Blind && before > 0 {
+		m.Blind += rampart.Duration(min(tick.Sub(time.UnixMilli(before)), 2*every))
+	}
+	if v.Word == rampart.Blind || v.Word == rampart.NoData {
+		m.Answered = 0
+		return
+	}
+	if counts {
+		m.Held += m.gain(tick, since, every)
+	}
+	m.Answered = tick.UnixMilli()
+}
+
+// gain returns how much of the hold an answered look at this tick is worth.
+func (m *Memory) gain(tick, since time.Time, every time.Duration) rampart.Duration {
+	from := since
+	if last := time.UnixMilli(m.Answered); m.Answered > 0 && last.After(from) {
+		from = last
+	}
+	if back := tick.Add(-every); m.Answered == 0 && m.Looks > 0 && back.After(from) {
+		from = back // the look before was not answered
+	}
+	return rampart.Duration(max(0, min(tick.Sub(from), 2*every)))
+}
+
+// enter starts the clock of a step, unless it is running.
+func (m *Memory) enter(step string) {
+	if m.Step != step {
+		m.Step, m.Held, m.Answered = step, 0, 0
+	}
+}
+
+// lasts notes since when a cause has been there without a break.
+func (m *Memory) lasts(cause string, is bool, tick time.Time) {
+	switch {
+	case !is:
+		delete(m.Lasting, cause)
+	case m.Lasting[cause] == 0:
+		if m.Lasting == nil {
+			m.Lasting = map[string]int64{}
+		}
+		m.Lasting[cause] = tick.UnixMilli()
+	}
+}
+
+func breachOf(gate string) string { return "breach of " + gate }
+
+func (m *Memory) marshal() ([]byte, error) {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > MaxMemoryBytes {
+		return nil, fmt.Errorf("the evidence of a launch takes %d bytes, more than %d", len(b), MaxMemoryBytes)
+	}
+	return b, nil
+}

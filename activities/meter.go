@@ -1,0 +1,94 @@
+package activities
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// A Meter counts what the product itself does. A nil Meter counts nothing.
+type Meter struct {
+	exposure   *prometheus.GaugeVec
+	verdicts   *prometheus.CounterVec
+	blind      *prometheus.CounterVec
+	lastLook   *prometheus.GaugeVec
+	late       prometheus.Histogram
+	turnedOff  *prometheus.CounterVec
+	turnOffSec prometheus.Histogram
+	notices    *prometheus.CounterVec
+	flags      *prometheus.GaugeVec
+	unguarded  *prometheus.GaugeVec
+	sweptAt    *prometheus.GaugeVec
+}
+
+// NewMeter registers the product's metrics.
+func NewMeter(r prometheus.Registerer) *Meter {
+	name := func(n, help string) prometheus.GaugeOpts {
+		return prometheus.GaugeOpts{Namespace: "rampart", Name: n, Help: help}
+	}
+	m := &Meter{
+		exposure:   prometheus.NewGaugeVec(name("exposure_percent", "Exposure of a flag as last written by this worker, percent."), []string{"environment", "flag", "phase"}),
+		verdicts:   prometheus.NewCounterVec(prometheus.CounterOpts(name("verdicts_total", "Looks at the gates of a launch, by verdict.")), []string{"environment", "flag", "verdict"}),
+		blind:      prometheus.NewCounterVec(prometheus.CounterOpts(name("blind_seconds_total", "Time in which a metrics provider did not answer for a launch.")), []string{"environment", "flag"}),
+		lastLook:   prometheus.NewGaugeVec(name("last_look_timestamp_seconds", "When a launch's gates were last judged by this worker."), []string{"environment", "flag"}),
+		late:       prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "look_lateness_seconds", Help: "How long after its tick a look was taken.", Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}),
+		turnedOff:  prometheus.NewCounterVec(prometheus.CounterOpts(name("turn_backs_total", "Launches turned back or killed by this worker.")), []string{"environment", "verb"}),
+		turnOffSec: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "turn_back_seconds", Help: "From the verdict to the baseline in the store.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 60}}),
+		notices:    prometheus.NewCounterVec(prometheus.CounterOpts(name("notices_total", "Notices, by channel and result.")), []string{"channel", "result"}),
+		flags:      prometheus.NewGaugeVec(name("flags", "Flags in the store, at the last sweep."), []string{"environment"}),
+		unguarded:  prometheus.NewGaugeVec(name("unguarded_launches", "Exposed flags whose lease is past half its time, at the last sweep."), []string{"environment"}),
+		sweptAt:    prometheus.NewGaugeVec(name("last_sweep_timestamp_seconds", "When the environment was last swept by this worker."), []string{"environment"}),
+	}
+	r.MustRegister(m.exposure, m.verdicts, m.blind, m.lastLook, m.late, m.turnedOff, m.turnOffSec, m.notices, m.flags, m.unguarded, m.sweptAt)
+	return m
+}
+
+func (m *Meter) exposed(env string, f rampart.Flag) {
+	if m == nil {
+		return
+	}
+	m.exposure.DeletePartialMatch(prometheus.Labels{"environment": env, "flag": f.Name})
+	m.exposure.WithLabelValues(env, f.Name, string(f.Phase)).Set(f.Exposure.Float())
+}
+
+func (m *Meter) looked(env, flag string, v rampart.Verdict, now time.Time, every time.Duration) {
+	if m == nil {
+		return
+	}
+	m.verdicts.WithLabelValues(env, flag, string(v.Word)).Inc()
+	m.lastLook.WithLabelValues(env, flag).Set(float64(now.UnixMilli()) / 1000)
+	m.late.Observe(max(0, now.Sub(time.UnixMilli(v.At)).Seconds()))
+	if v.Word == rampart.Blind {
+		m.blind.WithLabelValues(env, flag).Add(every.Seconds())
+	}
+}
+
+func (m *Meter) turnedBack(env, verb string, took time.Duration) {
+	if m == nil {
+		return
+	}
+	m.turnedOff.WithLabelValues(env, verb).Inc()
+	m.turnOffSec.Observe(max(0, took.Seconds()))
+}
+
+func (m *Meter) notified(channel string, err error) {
+	if m == nil {
+		return
+	}
+	result := "sent"
+	if err != nil {
+		result = "failed"
+	}
+	m.notices.WithLabelValues(channel, result).Inc()
+}
+
+func (m *Meter) swept(env string, flags, unguarded int, now time.Time) {
+	if m == nil {
+		return
+	}
+	m.flags.WithLabelValues(env).Set(float64(flags))
+	m.unguarded.WithLabelValues(env).Set(float64(unguarded))
+	m.sweptAt.WithLabelValues(env).Set(float64(now.UnixMilli()) / 1000)
+}

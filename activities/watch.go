@@ -1,0 +1,314 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/gates"
+)
+
+// A Mode says what a watch is to find out.
+type Mode string
+
+// The modes of a watch.
+const (
+	Hold    Mode = "hold"    // until the hold is over and the gates pass
+	Guard   Mode = "guard"   // until harm is found: while people are asked, and while paused
+	Advance Mode = "advance" // once: may the hold be ended now?
+)
+
+// WatchInput says what to watch. It is the same on every attempt.
+type WatchInput struct {
+	Flag         string              `json:"flag"`
+	Run          string              `json:"run"`     // of the launch: the key of its evidence
+	Version      int64               `json:"version"` // of the flag that this watch guards
+	Mode         Mode                `json:"mode"`
+	Gates        []rampart.Gate      `json:"gates"`
+	Phase        rampart.Phase       `json:"phase"`
+	PhaseIndex   int                 `json:"phaseIndex"` // among the plan's stages
+	Phases       int                 `json:"phases"`
+	Step         string              `json:"step"`
+	Exposure     rampart.Percent     `json:"exposure"`
+	Exposing     bool                `json:"exposing"` // somebody is on, be it by rule
+	Since        time.Time           `json:"since"`    // the step began
+	FirstExposed time.Time           `json:"firstExposed"`
+	Hold         rampart.Duration    `json:"hold"`
+	Every        rampart.Duration    `json:"every"`
+	Alpha        rampart.Percent     `json:"alpha"`
+	Lease        rampart.Duration    `json:"lease"`
+	Blind        rampart.BlindPolicy `json:"blind"`
+	Accept       bool                `json:"accept,omitempty"` // an advance past undecided
+	Told         map[string]int64    `json:"told,omitempty"`   // causes that the workflow knows of, and since when they last
+	Memory       Memory              `json:"memory"`
+}
+
+// news reports whether the workflow has yet to be told of a cause that lasts.
+func (in WatchInput) news(cause string, m *Memory) bool {
+	return m.Lasting[cause] != 0 && in.Told[cause] != m.Lasting[cause]
+}
+
+// A Finding is why a watch ended.
+type Finding string
+
+// The findings of a watch.
+const (
+	FoundPass     Finding = "pass"
+	FoundBreach   Finding = "breach"      // turn back
+	FoundHold     Finding = "hold"        // a breach that holds, or undecided beyond its limit
+	FoundBlind    Finding = "blind"       // beyond its limit
+	FoundNoData   Finding = "no-data"     // for long enough to tell people
+	FoundNotice   Finding = "notice"      // a breach that only notifies
+	FoundKill     Finding = "kill"        // in the register
+	FoundLoss     Finding = "loss"        // the store has another document than the launch wrote
+	FoundLeaseEnd Finding = "lease-ended" // readers are at the baseline already
+	FoundRefusal  Finding = "refusal"     // of an advance
+)
+
+// Watched is the result of a watch.
+type Watched struct {
+	Found  Finding       `json:"found"`
+	Reason string        `json:"reason,omitempty"`
+	Gate   string        `json:"gate,omitempty"`
+	Cause  string        `json:"cause,omitempty"` // that lasts, for WatchInput.Told
+	Kill   *rampart.Kill `json:"kill,omitempty"`
+	At     int64         `json:"at"` // ms, by the worker's clock
+	Memory Memory        `json:"memory"`
+}
+
+const (
+	noDataPatience = 15 * time.Minute // until people are told that data is missing
+	minLookDelay   = 50 * time.Millisecond
+)
+
+// Watch looks at the gates once an attempt. While there is nothing to decide it
+// fails benignly with the time of the next look, and the message of that failure,
+// which Temporal UI shows as the pending activity's, says how things stand.
+func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) {
+	m := a.recall(ctx, in)
+	if found, err := a.guard(ctx, in, &m); err != nil || found.Found != "" {
+		return found, err
+	}
+	now := a.Now()
+	tick := now.Truncate(in.Every.D())
+	if tick.UnixMilli() <= m.Tick {
+		return Watched{}, a.again(in, m, now)
+	}
+	m.enter(in.Step)
+	verdict, err := a.look(ctx, in, &m, tick)
+	if err != nil {
+		return Watched{}, err
+	}
+	m.take(verdict, tick, in.Since, in.Every.D(), in.Mode != Guard)
+	a.Meter.looked(a.Store.Environment(), in.Flag, verdict, now, in.Every.D())
+	found := decide(in, &m, tick)
+	found.At = a.Now().UnixMilli()
+	if err := a.remember(ctx, in, m); err != nil {
+		return Watched{}, err
+	}
+	if found.Found == "" {
+		return Watched{}, a.again(in, m, a.Now())
+	}
+	found.Memory = m
+	return found, nil
+}
+
+// recall returns the latest of the three memories of this launch.
+func (a *Activities) recall(ctx context.Context, in WatchInput) Memory {
+	all := []Memory{in.Memory}
+	var beat Memory
+	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &beat) == nil {
+		all = append(all, beat)
+	}
+	if _, blob, err := a.Store.Evidence(ctx, in.Flag, in.Run); err == nil && len(blob) > 0 {
+		var kept Memory
+		if json.Unmarshal(blob, &kept) == nil {
+			all = append(all, kept)
+		}
+	}
+	return newest(all...)
+}
+
+// guard renews the lease, and looks at the registers, at the price of one round
+// trip. A store that does not answer is no reason to stop looking at the gates:
+// a breach found meanwhile turns back as soon as the store is there again.
+func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) (Watched, error) {
+	now := a.Now().UnixMilli()
+	if in.Exposing && m.Verdict.Word == rampart.Breach { // a breach does not renew
+		in.Lease = 0
+	}
+	got, err := a.Store.RenewLease(ctx, in.Flag, in.Version, in.Lease.D())
+	if got.Kill != nil && got.Kill.Killed {
+		return Watched{Found: FoundKill, Kill: got.Kill, Reason: got.Kill.Reason, At: now, Memory: *m}, nil
+	}
+	switch {
+	case err == nil && got.Flag.Exposure != in.Exposure:
+		return Watched{Found: FoundLoss, At: now, Memory: *m,
+			Reason: fmt.Sprintf("edited by hand: %s instead of %s at the same version", got.Flag.Exposure, in.Exposure)}, nil
+	case err == nil:
+		return Watched{}, nil
+	case errors.Is(err, flagstore.ErrLeaseEnded):
+		return Watched{Found: FoundLeaseEnd, Reason: "the lease had ended: readers went to the baseline by themselves", At: now, Memory: *m}, nil
+	case errors.Is(err, flagstore.ErrLost), errors.Is(err, flagstore.ErrStale), errors.Is(err, flagstore.ErrDrift):
+		return Watched{Found: FoundLoss, Reason: err.Error(), At: now, Memory: *m}, nil
+	}
+	activity.GetLogger(ctx).Warn("the flag store does not answer; the watch goes on", "flag", in.Flag, "error", err)
+	return Watched{}, nil
+}
+
+// look judges the gates at one tick.
+func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick time.Time) (rampart.Verdict, error) {
+	over := in.Mode == Advance || in.Mode == Hold && m.Held+m.gain(tick, in.Since, in.Every.D()) >= in.Hold
+	v, err := a.Judge.Judge(ctx, gates.Look{
+		Flag: in.Flag, Environment: a.Store.Environment(), Alpha: in.Alpha, Gates: in.Gates,
+		Phase: in.Phase, PhaseIndex: in.PhaseIndex, Phases: in.Phases,
+		Exposure: in.Exposure, Exposing: in.Exposing,
+		At: tick, Every: in.Every.D(), FirstExposed: in.FirstExposed, StepSince: in.Since, HoldOver: over,
+	}, &m.Gates)
+	if err != nil {
+		return v, fmt.Errorf("judge %s: %w", in.Flag, err)
+	}
+	v.At = tick.UnixMilli()
+	return v, nil
+}
+
+// decide turns what is known after a look into a finding, or into none.
+func decide(in WatchInput, m *Memory, tick time.Time) Watched {
+	if w := breached(in, m); w.Found != "" {
+		return w
+	}
+	if w := unanswered(in, m, tick); w.Found != "" {
+		return w
+	}
+	switch in.Mode {
+	case Hold:
+		return held(in, m)
+	case Advance:
+		return advanced(in, m.Verdict)
+	}
+	return Watched{}
+}
+
+// breached finds the breach with the gravest action. One that only holds or
+// notifies is told once for as long as it lasts, but an advance always hears of it.
+func breached(in WatchInput, m *Memory) Watched {
+	var milder Watched
+	for _, g := range m.Verdict.Gates {
+		cause := breachOf(g.Gate)
+		switch {
+		case g.Word != rampart.Breach:
+		case g.Action == rampart.ActNotify:
+			if milder.Found == "" && in.news(cause, m) {
+				milder = Watched{Found: FoundNotice, Gate: g.Gate, Cause: cause, Reason: g.Reason}
+			}
+		case g.Action == rampart.ActHold:
+			if in.Mode != Guard || in.news(cause, m) {
+				milder = Watched{Found: FoundHold, Gate: g.Gate, Cause: cause, Reason: g.Reason}
+			}
+		default:
+			return Watched{Found: FoundBreach, Gate: g.Gate, Cause: cause, Reason: g.Reason}
+		}
+	}
+	return milder
+}
+
+// unanswered says whether nobody has answered, or data has been missing, for so
+// long that the workflow must hear of it.
+func unanswered(in WatchInput, m *Memory, tick time.Time) Watched {
+	for _, x := range []struct {
+		cause string
+		found Finding
+		after time.Duration
+	}{{"blind", FoundBlind, in.Blind.After.D()}, {"no-data", FoundNoData, noDataPatience}} {
+		since := time.UnixMilli(m.Lasting[x.cause])
+		if in.news(x.cause, m) && tick.Sub(since) >= x.after {
+			return Watched{Found: x.found, Gate: m.Verdict.Gate, Cause: x.cause,
+				Reason: fmt.Sprintf("%s for %s: %s", x.cause, rampart.Duration(tick.Sub(since)), m.Verdict.Reason)}
+		}
+	}
+	return Watched{}
+}
+
+// held says whether the hold is over.
+func held(in WatchInput, m *Memory) Watched {
+	if m.Held < in.Hold {
+		return Watched{}
+	}
+	switch v := m.Verdict; v.Word {
+	case rampart.Pass, rampart.NotApplicable:
+		return Watched{Found: FoundPass, Reason: v.Reason}
+	case rampart.Undecided:
+		if m.Held >= 2*in.Hold {
+			return Watched{Found: FoundHold, Gate: v.Gate, Reason: fmt.Sprintf("undecided after %s: %s", m.Held, v.Reason)}
+		}
+	}
+	return Watched{}
+}
+
+// advanced says whether the hold may be ended now.
+func advanced(in WatchInput, v rampart.Verdict) Watched {
+	switch v.Word {
+	case rampart.Pass, rampart.NotApplicable:
+		return Watched{Found: FoundPass, Reason: v.Reason}
+	case rampart.Undecided:
+		if in.Accept {
+			return Watched{Found: FoundPass, Reason: "undecided, and accepted so: " + v.Reason}
+		}
+	}
+	return Watched{Found: FoundRefusal, Gate: v.Gate, Reason: fmt.Sprintf("%s: %s", v.Word, v.Reason)}
+}
+
+// remember keeps the memory where the next attempt, and the next watch, will find it.
+func (a *Activities) remember(ctx context.Context, in WatchInput, m Memory) error {
+	blob, err := m.marshal()
+	if err != nil {
+		return err
+	}
+	activity.RecordHeartbeat(ctx, m)
+	err = a.Store.PutEvidence(ctx, in.Flag, in.Run, m.Tick, blob)
+	if errors.Is(err, flagstore.ErrStale) { // another attempt judged this tick first: its evidence stands
+		return temporal.NewApplicationErrorWithOptions("this tick was judged by an earlier attempt", TypeHolding,
+			temporal.ApplicationErrorOptions{NextRetryDelay: minLookDelay, Category: temporal.ApplicationErrorCategoryBenign})
+	}
+	if err != nil {
+		activity.GetLogger(ctx).Warn("the evidence is kept in the heartbeat only", "flag", in.Flag, "error", err)
+	}
+	return nil
+}
+
+// again is the benign failure that brings the watch back at the next tick.
+func (a *Activities) again(in WatchInput, m Memory, now time.Time) error {
+	next := now.Truncate(in.Every.D()).Add(in.Every.D())
+	return temporal.NewApplicationErrorWithOptions(standing(in, m), TypeHolding, temporal.ApplicationErrorOptions{
+		NextRetryDelay: max(next.Sub(now), minLookDelay),
+		Category:       temporal.ApplicationErrorCategoryBenign,
+	})
+}
+
+// standing says how things stand, for the pending activity in Temporal UI.
+func standing(in WatchInput, m Memory) string {
+	var b strings.Builder
+	switch in.Mode {
+	case Guard:
+		fmt.Fprintf(&b, "guarding at %s", in.Exposure)
+	default:
+		fmt.Fprintf(&b, "held %s of %s at %s", rampart.Duration(m.Held.D().Truncate(time.Second)), in.Hold, in.Exposure)
+	}
+	for _, g := range m.Verdict.Gates {
+		if g.Word != rampart.NotApplicable {
+			fmt.Fprintf(&b, "; %s %s", g.Gate, g.Word)
+			if g.Reason != "" {
+				fmt.Fprintf(&b, " (%s)", g.Reason)
+			}
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,117 @@
+package starter
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// Consent is what became of an approval.
+type Consent struct {
+	Approval rampart.Approval `json:"approval"` // as it counts
+	Have     int              `json:"have"`
+	Need     int              `json:"need"`
+}
+
+// Approve consents to a phase. It is refused, and nothing is sent, where it would
+// not count; otherwise it returns once the launch has counted it.
+func (s *Starter) Approve(ctx context.Context, flag string, a rampart.Approval) (Consent, error) {
+	id := rampart.LaunchID(s.Environment(), flag)
+	var r rampart.Review
+	if err := s.update(ctx, flag, id, rampart.UpdateReview, a, &r); err != nil {
+		return Consent{}, err
+	}
+	if !r.Counts {
+		return Consent{}, rampart.Errorf(rampart.Refused, "the approval would not count: %s", r.Why).
+			WithHint("rampart why %s says what the launch waits for", flag)
+	}
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	before := len(s.chapters(call, id))
+	if err := s.Temporal.SignalWorkflow(call, id, "", rampart.SignalApprove, a); err != nil {
+		return Consent{}, s.told(err, flag)
+	}
+	return s.counted(call, flag, id, a, r, before)
+}
+
+// counted waits until the launch has taken the approval in.
+func (s *Starter) counted(ctx context.Context, flag, id string, a rampart.Approval, r rampart.Review, before int) (Consent, error) {
+	for {
+		p, err := s.query(ctx, id, "")
+		if err != nil {
+			return Consent{}, s.told(err, flag)
+		}
+		have := 0
+		var mine *rampart.Approval
+		for _, x := range p.Approvals {
+			if x.Phase == a.Phase {
+				have++
+			}
+			if x.Phase == a.Phase && x.By == a.By {
+				mine = &x
+			}
+		}
+		if mine != nil {
+			return Consent{Approval: *mine, Have: have, Need: r.Need}, nil
+		}
+		if refused := refusalIn(p.Story, before, a); refused != "" {
+			return Consent{}, rampart.Errorf(rampart.Refused, "%s", refused)
+		}
+		select {
+		case <-ctx.Done():
+			return Consent{}, rampart.Errorf(rampart.Unreachable, "the approval was sent, but not yet counted").
+				WithHint("rampart status %s shows when it is", flag)
+		case <-time.After(30 * time.Millisecond):
+		}
+	}
+}
+
+// refusalIn finds the line with which the launch refused this approval after all.
+func refusalIn(story []rampart.Chapter, before int, a rampart.Approval) string {
+	for _, c := range story[min(before, len(story)):] {
+		if c.By == a.By && strings.HasPrefix(c.Text, "approval of "+string(a.Phase)+" does not count") {
+			return c.Text
+		}
+	}
+	return ""
+}
+
+func (s *Starter) chapters(ctx context.Context, id string) []rampart.Chapter {
+	p, err := s.query(ctx, id, "")
+	if err != nil {
+		return nil
+	}
+	return p.Story
+}
+
+// Pause stops the promotion of a launch; its guard goes on.
+func (s *Starter) Pause(ctx context.Context, flag string, a rampart.Ask) (string, error) {
+	return s.ask(ctx, flag, rampart.UpdatePause, a)
+}
+
+// Resume lets a paused or held launch go on.
+func (s *Starter) Resume(ctx context.Context, flag string, a rampart.Ask) (string, error) {
+	return s.ask(ctx, flag, rampart.UpdateResume, a)
+}
+
+// Advance ends a hold early, if the gates have nothing against it.
+func (s *Starter) Advance(ctx context.Context, flag string, a rampart.Ask) (string, error) {
+	return s.ask(ctx, flag, rampart.UpdateAdvance, a)
+}
+
+// Reject refuses a phase.
+func (s *Starter) Reject(ctx context.Context, flag string, a rampart.Ask) (string, error) {
+	return s.ask(ctx, flag, rampart.UpdateReject, a)
+}
+
+// TurnBack ends a launch at the baseline.
+func (s *Starter) TurnBack(ctx context.Context, flag string, a rampart.Ask) (string, error) {
+	return s.ask(ctx, flag, rampart.UpdateTurnBack, a)
+}
+
+func (s *Starter) ask(ctx context.Context, flag, name string, a rampart.Ask) (string, error) {
+	var answer string
+	return answer, s.update(ctx, flag, rampart.LaunchID(s.Environment(), flag), name, a, &answer)
+}

@@ -1,0 +1,193 @@
+package starter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
+	"github.com/rampart-dev/rampart/workflows"
+)
+
+// Launching asks for a launch.
+type Launching struct {
+	Plan   rampart.Plan
+	Source rampart.Source
+	By     string
+}
+
+// Started is a launch that has begun.
+type Started struct {
+	Flag        string        `json:"flag"`
+	Environment string        `json:"environment"`
+	Workflow    string        `json:"workflow"`
+	Run         string        `json:"run"`
+	Phase       rampart.Phase `json:"phase"`
+	URL         string        `json:"url,omitempty"`
+	Warnings    []string      `json:"warnings,omitempty"`
+}
+
+// Start registers the flag if it is new, and starts its launch. It is refused while
+// the flag is killed, being launched, or exposed above the plan's first step.
+func (s *Starter) Start(ctx context.Context, in Launching) (Started, error) {
+	plan := in.Plan.WithDefaults()
+	if err := s.mayStart(ctx, plan, in.By); err != nil {
+		return Started{}, err
+	}
+	if _, err := s.Register(ctx, rampart.FlagChange{Flag: plan.NewFlag(), By: in.By, Reason: "first launch"}); err != nil {
+		return Started{}, err
+	}
+	input := workflows.LaunchInput{Plan: plan, Source: in.Source, StartedBy: in.By}
+	for _, w := range plan.Validate().Warnings() {
+		input.Warnings = append(input.Warnings, w.Path+": "+w.Msg)
+	}
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	run, err := s.Temporal.ExecuteWorkflow(call, s.startOptions(plan, in.By), workflows.Launch, input)
+	var running *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &running) {
+		return Started{}, s.already(plan.Flag)
+	}
+	if err != nil {
+		return Started{}, s.told(err, plan.Flag)
+	}
+	started := Started{
+		Flag: plan.Flag, Environment: plan.Environment, Workflow: run.GetID(), Run: run.GetRunID(),
+		Phase: plan.Stages[0].Phase, URL: s.URL(run.GetID(), run.GetRunID()), Warnings: input.Warnings,
+	}
+	return started, s.accepted(ctx, run)
+}
+
+func (s *Starter) already(flag string) error {
+	return rampart.Errorf(rampart.Refused, "a launch of %s is under way in %s", flag, s.Environment()).
+		WithHint("rampart status %s shows it; rampart turn-back %s ends it", flag, flag)
+}
+
+// mayStart refuses, with the sentences that a person needs, what the workflow would
+// refuse later and more tersely.
+func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, by string) error {
+	if by == "" {
+		return rampart.Errorf(rampart.Invalid, "a launch must know who starts it").WithHint("say so with --as or RAMPART_USER")
+	}
+	if bad := plan.Validate().Errors(); len(bad) > 0 {
+		return &rampart.Error{Kind: rampart.Invalid, Msg: "the plan cannot be walked", Hint: "rampart plan check FILE shows the places", Err: bad}
+	}
+	if missing := plan.Unsupported(); len(missing) > 0 {
+		return &rampart.Error{Kind: rampart.Refused, Msg: "the plan asks for what this version cannot do yet", Hint: "leave that out, or wait for a later version", Err: missing}
+	}
+	if plan.Environment != s.Environment() {
+		return rampart.Errorf(rampart.Refused, "the plan is for %s, and this is %s", plan.Environment, s.Environment()).
+			WithHint("use --env %s", plan.Environment)
+	}
+	entry, err := s.Store.Get(ctx, plan.Flag)
+	switch {
+	case rampart.KindOf(err) == rampart.NotFound:
+		return nil
+	case err != nil:
+		return err
+	case entry.Kill != nil && entry.Kill.Killed:
+		return rampart.Errorf(rampart.Refused, "%s is killed (by %s: %s)", plan.Flag, entry.Kill.By, entry.Kill.Reason).
+			WithHint("somebody other than %s restores it first: rampart restore %s --reason …", entry.Kill.By, plan.Flag)
+	case entry.Owner == rampart.LaunchID(s.Environment(), plan.Flag) && s.open(ctx, entry.Owner):
+		return s.already(plan.Flag)
+	case entry.Flag.Exposure > plan.Stages[0].Steps[0].Percent:
+		return rampart.Errorf(rampart.Refused, "%s is exposed at %s already, above the plan's first step of %s",
+			plan.Flag, entry.Flag.Exposure, plan.Stages[0].Steps[0].Percent).
+			WithHint("rampart flag disable %s takes it to its baseline first", plan.Flag)
+	}
+	return nil
+}
+
+func (s *Starter) open(ctx context.Context, workflowID string) bool {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	d, err := s.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	return err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+}
+
+func (s *Starter) startOptions(plan rampart.Plan, by string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                                       rampart.LaunchID(plan.Environment, plan.Flag),
+		TaskQueue:                                rampart.LaunchQueue(plan.Environment),
+		WorkflowIDConflictPolicy:                 enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		StaticSummary:                            fmt.Sprintf("launch %s in %s", plan.Flag, plan.Environment),
+		StaticDetails:                            fmt.Sprintf("%s\n\nowner %s, started by %s", plan.Purpose, plan.Owner, by),
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			temporal.NewSearchAttributeKeyKeyword(rampart.AttributeFlag).ValueSet(plan.Flag),
+			temporal.NewSearchAttributeKeyKeyword(rampart.AttributeEnvironment).ValueSet(plan.Environment),
+			temporal.NewSearchAttributeKeyKeyword(rampart.AttributeOwner).ValueSet(plan.Owner),
+		),
+	}
+}
+
+// accepted waits until the launch has the pen, so that a refusal is told to the
+// person who started it. A launch that is merely slow is not an error.
+func (s *Starter) accepted(ctx context.Context, run client.WorkflowRun) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for {
+		p, err := s.query(ctx, run.GetID(), run.GetRunID())
+		if err != nil || p.Version > 0 || p.State.Ended() {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	d, err := s.Temporal.DescribeWorkflowExecution(ctx, run.GetID(), run.GetRunID())
+	if err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_FAILED {
+		return s.told(run.Get(ctx, nil), "")
+	}
+	return nil
+}
+
+// Progress tells where a launch stands: the open one, or else the last. The verdict
+// is that of the last look, which the workflow itself has not been told of.
+func (s *Starter) Progress(ctx context.Context, flag string) (rampart.Progress, error) {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	p, err := s.query(call, rampart.LaunchID(s.Environment(), flag), "")
+	if err != nil {
+		return p, s.told(err, flag)
+	}
+	if _, blob, err := s.Store.Evidence(ctx, flag, p.Run); err == nil && len(blob) > 0 {
+		var m activities.Memory
+		if json.Unmarshal(blob, &m) == nil && (p.Verdict == nil || m.Tick >= p.Verdict.At) {
+			p.Verdict, p.Looks = &m.Verdict, m.Looks
+			if m.Step == p.StepName {
+				p.Held = m.Held
+			}
+		}
+	}
+	return p, nil
+}
+
+func (s *Starter) query(ctx context.Context, workflowID, runID string) (rampart.Progress, error) {
+	var p rampart.Progress
+	v, err := s.Temporal.QueryWorkflow(ctx, workflowID, runID, rampart.QueryProgress)
+	if err != nil {
+		return p, err
+	}
+	return p, v.Get(&p)
+}
+
+// Wait waits until the launch of a flag has ended.
+func (s *Starter) Wait(ctx context.Context, flag string) (rampart.Outcome, error) {
+	var out rampart.Outcome
+	err := s.Temporal.GetWorkflow(ctx, rampart.LaunchID(s.Environment(), flag), "").Get(ctx, &out)
+	if temporal.IsCanceledError(err) {
+		return rampart.Outcome{State: rampart.Cancelled, Reason: "the workflow was cancelled"}, nil
+	}
+	return out, s.told(err, flag)
+}

@@ -1,0 +1,160 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/workflows"
+)
+
+// attributes are the search attributes that launches and flags are found by.
+var attributes = map[string]enums.IndexedValueType{
+	rampart.AttributeFlag:        enums.INDEXED_VALUE_TYPE_KEYWORD,
+	rampart.AttributeEnvironment: enums.INDEXED_VALUE_TYPE_KEYWORD,
+	rampart.AttributePhase:       enums.INDEXED_VALUE_TYPE_KEYWORD,
+	rampart.AttributeState:       enums.INDEXED_VALUE_TYPE_KEYWORD,
+	rampart.AttributeOwner:       enums.INDEXED_VALUE_TYPE_KEYWORD,
+	rampart.AttributePercent:     enums.INDEXED_VALUE_TYPE_DOUBLE,
+}
+
+// Ready says what a setup found or made.
+type Ready struct {
+	Environment string   `json:"environment"`
+	Namespace   string   `json:"namespace"`
+	NamespaceID string   `json:"namespaceId"`
+	Added       []string `json:"added,omitempty"` // search attributes that were new
+}
+
+// Setup makes an environment ready: the search attributes in Temporal, and in the
+// store which environment and Temporal namespace it is for. Doing it again changes
+// nothing. A store that belongs to another pair is refused.
+func (s *Starter) Setup(ctx context.Context) (Ready, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	id, err := s.NamespaceID(ctx)
+	if err != nil {
+		return Ready{}, err
+	}
+	ready := Ready{Environment: s.Environment(), Namespace: s.Space, NamespaceID: id}
+	if ready.Added, err = s.addAttributes(ctx); err != nil {
+		return ready, err
+	}
+	return ready, s.Store.Setup(ctx, id)
+}
+
+// NamespaceID returns the id of the Temporal namespace.
+func (s *Starter) NamespaceID(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	d, err := s.Temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: s.Space})
+	if err != nil {
+		return "", s.told(err, "")
+	}
+	return d.GetNamespaceInfo().GetId(), nil
+}
+
+func (s *Starter) addAttributes(ctx context.Context) ([]string, error) {
+	operator := s.Temporal.OperatorService()
+	have, err := operator.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.Space})
+	if err != nil {
+		return nil, s.told(err, "")
+	}
+	missing := map[string]enums.IndexedValueType{}
+	var names []string
+	for name, kind := range attributes {
+		switch is, there := have.GetCustomAttributes()[name]; {
+		case !there:
+			missing[name] = kind
+			names = append(names, name)
+		case is != kind:
+			return nil, rampart.Errorf(rampart.Refused, "the search attribute %s is of type %s in namespace %s, not %s", name, is, s.Space, kind).
+				WithHint("remove it (temporal operator search-attribute remove), or use another namespace")
+		}
+	}
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	_, err = operator.AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: s.Space, SearchAttributes: missing})
+	var exists *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &exists) {
+		return nil, fmt.Errorf("add search attributes: %w", s.told(err, ""))
+	}
+	return names, s.awaitAttributes(ctx, missing)
+}
+
+// awaitAttributes waits until the server knows them: it takes a moment, in which a
+// start would be refused.
+func (s *Starter) awaitAttributes(ctx context.Context, missing map[string]enums.IndexedValueType) error {
+	for {
+		have, err := s.Temporal.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: s.Space})
+		if err != nil {
+			return s.told(err, "")
+		}
+		all := true
+		for name := range missing {
+			_, there := have.GetCustomAttributes()[name]
+			all = all && there
+		}
+		if all {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return rampart.Errorf(rampart.Unreachable, "Temporal at %s did not take the search attributes in time", s.Address).
+				WithHint("run rampart setup again").Because(ctx.Err())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// Sweep starts the environment's sweep, unless it is running.
+func (s *Starter) Sweep(ctx context.Context, every time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := s.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       rampart.SweepID(s.Environment()),
+		TaskQueue:                rampart.LaunchQueue(s.Environment()),
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            "sweep of " + s.Environment(),
+	}, workflows.Sweep, workflows.SweepInput{Environment: s.Environment(), Every: rampart.Duration(every)})
+	return s.told(err, "")
+}
+
+// Flags lists the flags that have a workflow of their own.
+func (s *Starter) Flags(ctx context.Context) ([]string, error) {
+	var names []string
+	var page []byte
+	prefix := rampart.FlagID(s.Environment(), "")
+	for {
+		call, cancel := context.WithTimeout(ctx, callTimeout)
+		got, err := s.Temporal.ListWorkflow(call, &workflowservice.ListWorkflowExecutionsRequest{
+			Query:    fmt.Sprintf("WorkflowType = 'Flag' AND ExecutionStatus = 'Running' AND %s = '%s'", rampart.AttributeEnvironment, s.Environment()),
+			PageSize: 1000, NextPageToken: page,
+		})
+		cancel()
+		if err != nil {
+			return nil, s.told(err, "")
+		}
+		for _, e := range got.GetExecutions() {
+			names = append(names, e.GetExecution().GetWorkflowId()[len(prefix):])
+		}
+		if page = got.GetNextPageToken(); len(page) == 0 {
+			return names, nil
+		}
+	}
+}
+
+// RestoreFlag asks a flag's workflow to write its intent again.
+func (s *Starter) RestoreFlag(ctx context.Context, flag, why string) error {
+	var done bool
+	return s.update(ctx, flag, rampart.FlagID(s.Environment(), flag), rampart.UpdateRestore, why, &done)
+}

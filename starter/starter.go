@@ -1,0 +1,100 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/flagstore"
+)
+
+// callTimeout bounds one call to Temporal: long enough for a worker that is busy,
+// short enough for a person who waits.
+const callTimeout = 8 * time.Second
+
+// Starter is the way in to one environment.
+type Starter struct {
+	Temporal client.Client
+	Address  string // of Temporal, for messages
+	Store    *flagstore.Store
+	UI       string // address of Temporal UI, for links; may be empty
+	Space    string // Temporal namespace
+}
+
+// Environment returns the environment that the starter works on.
+func (s *Starter) Environment() string { return s.Store.Environment() }
+
+// URL returns where Temporal UI shows a workflow, or "" where there is no UI.
+func (s *Starter) URL(workflowID, runID string) string {
+	if s.UI == "" {
+		return ""
+	}
+	url := strings.TrimSuffix(s.UI, "/") + "/namespaces/" + s.Space + "/workflows/" + strings.ReplaceAll(workflowID, "/", "%2F")
+	if runID != "" {
+		url += "/" + runID + "/history"
+	}
+	return url
+}
+
+// told turns an error of Temporal into one that a person can use.
+func (s *Starter) told(err error, flag string) error {
+	var (
+		mine        *rampart.Error
+		notFound    *serviceerror.NotFound
+		unavailable *serviceerror.Unavailable
+		deadline    *serviceerror.DeadlineExceeded
+		app         *temporal.ApplicationError
+		namespace   *serviceerror.NamespaceNotFound
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &mine):
+		return err
+	case errors.As(err, &namespace):
+		return rampart.Errorf(rampart.NotFound, "Temporal at %s has no namespace %s", s.Address, namespace.Namespace).
+			WithHint("name another one with --namespace or RAMPART_NAMESPACE, or create it")
+	case errors.As(err, &notFound):
+		return rampart.Errorf(rampart.NotFound, "no launch of %s is under way in %s", flag, s.Environment()).
+			WithHint("rampart list shows the launches; rampart flag list the flags")
+	case errors.As(err, &unavailable), errors.As(err, &deadline), errors.Is(err, context.DeadlineExceeded):
+		return s.silent(err)
+	case errors.As(err, &app):
+		return rampart.Errorf(rampart.Refused, "%s", app.Message())
+	}
+	return fmt.Errorf("temporal at %s: %w", s.Address, err)
+}
+
+// silent tells a server that cannot be reached from workers that are not there:
+// one who mends the wrong one loses minutes.
+func (s *Starter) silent(cause error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if _, err := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+		return rampart.Errorf(rampart.Unreachable, "Temporal at %s does not answer", s.Address).
+			WithHint("is it running? name another address with --temporal or RAMPART_TEMPORAL; rampart kill works without it").Because(cause)
+	}
+	return rampart.Errorf(rampart.Unreachable, "no worker answers for %s", s.Environment()).
+		WithHint("Temporal at %s is there, but nobody works on the queue %s: start one with rampart worker --env %s",
+			s.Address, rampart.LaunchQueue(s.Environment()), s.Environment()).Because(cause)
+}
+
+// update asks a workflow to do something and decodes its answer.
+func (s *Starter) update(ctx context.Context, flag, workflowID, name string, arg, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	handle, err := s.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: workflowID, UpdateName: name, Args: []any{arg}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(ctx, answer)
+	}
+	return s.told(err, flag)
+}

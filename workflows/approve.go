@@ -1,0 +1,182 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
+)
+
+// arrival is an approval as it arrived, not yet verified.
+type arrival struct {
+	approval rampart.Approval
+	at       time.Time
+}
+
+// awaitApprovals waits, at the exposure of the stage before, until the people whom
+// the stage needs have consented.
+func (l *launch) awaitApprovals(ctx workflow.Context, i int) error {
+	need := l.plan.Stages[i].Approvals
+	if need.Needed() == 0 {
+		return nil
+	}
+	l.asking = i
+	defer func() { l.asking = -1 }()
+	phase := l.plan.Stages[i].Phase
+	l.record(ctx, "", "asking for consent to %s: %s", phase, l.missing())
+	l.notify(ctx, "waiting", false, "%s asks for consent to %s: %s", l.plan.Flag, phase, l.missing())
+	return l.stand(ctx, rampart.Step{Percent: l.flag.Exposure}, func() bool {
+		return l.free() && len(l.inbox) == 0 && l.missing() == ""
+	})
+}
+
+// listenForApprovals receives approvals raw, so that one that cannot be read is told
+// in the launch's story and holds up nothing.
+func (l *launch) listenForApprovals(ctx workflow.Context) {
+	ch := workflow.GetSignalChannelWithOptions(ctx, rampart.SignalApprove, workflow.SignalChannelOptions{
+		Description: `Consent to enter a phase, while the launch waits for it: {"phase": "debug", "by": "ann@example.com", "group": "product"}`})
+	workflow.GoNamed(ctx, rampart.SignalApprove, func(ctx workflow.Context) {
+		for {
+			var raw converter.RawValue
+			if !ch.Receive(ctx, &raw) {
+				return
+			}
+			var a rampart.Approval
+			if err := converter.GetDefaultDataConverter().FromPayload(raw.Payload(), &a); err != nil {
+				l.record(ctx, "", "an approval could not be read (%v) and changes nothing", err)
+				continue
+			}
+			l.inbox = append(l.inbox, arrival{approval: a, at: workflow.Now(ctx)})
+			l.verifyNext(ctx)
+		}
+	})
+}
+
+// verifyNext takes the oldest arrival out of the inbox, has its author established,
+// and counts it if it counts.
+func (l *launch) verifyNext(ctx workflow.Context) {
+	got := l.inbox[0]
+	defer func() { l.inbox = l.inbox[1:] }()
+	if why := l.objection(got.approval); why != "" {
+		l.record(ctx, got.approval.By, "approval of %s does not count: %s", got.approval.Phase, why)
+		return
+	}
+	var v activities.Verified
+	err := workflow.ExecuteActivity(l.writing(ctx, "who approved "+string(got.approval.Phase)), do.VerifyApproval,
+		activities.VerifyInput{Flag: l.plan.Flag, Run: l.run, Approval: got.approval}).Get(ctx, &v)
+	if err != nil {
+		return // cancelled: the launch is ending
+	}
+	if v.Refused == "" {
+		v.Refused = l.objection(v.Approval) // the launch may have moved on meanwhile
+	}
+	if v.Refused != "" {
+		l.record(ctx, v.Approval.By, "approval of %s does not count: %s", got.approval.Phase, v.Refused)
+		return
+	}
+	v.Approval.At = got.at.UnixMilli()
+	l.approved = append(l.approved, v.Approval)
+	l.record(ctx, v.Approval.By, "approved %s%s", v.Approval.Phase, after(": ", v.Approval.Note))
+}
+
+// objection says why an approval would not count, or "".
+func (l *launch) objection(a rampart.Approval) string {
+	switch {
+	case a.By == "":
+		return "it does not name its author"
+	case l.state.Ended():
+		return "the launch has ended"
+	case l.asking < 0:
+		return fmt.Sprintf("the launch waits for no approval; it stands in %s", l.phase)
+	case a.Phase != l.plan.Stages[l.asking].Phase:
+		return fmt.Sprintf("the launch waits for an approval of %s", l.plan.Stages[l.asking].Phase)
+	case a.By == l.startedBy:
+		return fmt.Sprintf("%s started the launch; somebody else must approve", a.By)
+	case a.Revision > 1:
+		return fmt.Sprintf("it is for revision %d of the plan; the launch walks revision 1", a.Revision)
+	}
+	counting := l.counting(a.Phase)
+	if slices.ContainsFunc(counting, func(x rampart.Approval) bool { return x.By == a.By }) {
+		return a.By + " has approved already"
+	}
+	if groups := l.plan.Stages[l.asking].Approvals.Groups; len(groups) > 0 {
+		return objectionOfGroup(groups, counting, a)
+	}
+	return ""
+}
+
+func objectionOfGroup(groups []string, counting []rampart.Approval, a rampart.Approval) string {
+	switch {
+	case a.Group == "":
+		return "it does not say for which group: " + strings.Join(groups, ", ")
+	case !slices.Contains(groups, a.Group):
+		return fmt.Sprintf("%s is not one of the groups: %s", a.Group, strings.Join(groups, ", "))
+	case slices.ContainsFunc(counting, func(x rampart.Approval) bool { return x.Group == a.Group }):
+		return a.Group + " has approved already"
+	}
+	return ""
+}
+
+func (l *launch) counting(phase rampart.Phase) []rampart.Approval {
+	var out []rampart.Approval
+	for _, a := range l.approved {
+		if a.Phase == phase {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (l *launch) voidApprovals(phase rampart.Phase) {
+	l.approved = slices.DeleteFunc(l.approved, func(a rampart.Approval) bool { return a.Phase == phase })
+}
+
+// missing says in words whose consent the stage that is asked for still needs.
+func (l *launch) missing() string {
+	if l.asking < 0 {
+		return ""
+	}
+	stage := l.plan.Stages[l.asking]
+	counting := l.counting(stage.Phase)
+	if groups := stage.Approvals.Groups; len(groups) > 0 {
+		open := slices.DeleteFunc(slices.Clone(groups), func(g string) bool {
+			return slices.ContainsFunc(counting, func(a rampart.Approval) bool { return a.Group == g })
+		})
+		return strings.Join(open, ", ")
+	}
+	switch n := stage.Approvals.Count - len(counting); {
+	case n <= 0:
+		return ""
+	case n == 1:
+		return "1 person"
+	default:
+		return fmt.Sprintf("%d people", n)
+	}
+}
+
+// review is the dry run of an approval.
+func (l *launch) review(a rampart.Approval) rampart.Review {
+	why := l.objection(a)
+	r := rampart.Review{Counts: why == "", Why: why, Have: len(l.counting(a.Phase)), Tick: l.memory.Tick}
+	if l.asking >= 0 {
+		r.Need = l.plan.Stages[l.asking].Approvals.Needed()
+	}
+	if l.memory.Tick > 0 {
+		v := l.memory.Verdict
+		r.Verdict = &v
+	}
+	return r
+}
+
+func after(sep, s string) string {
+	if s == "" {
+		return ""
+	}
+	return sep + s
+}

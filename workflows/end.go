@@ -1,0 +1,216 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
+)
+
+const (
+	// turnBackPatience is how long a turning back may take before somebody is paged.
+	turnBackPatience = time.Minute
+	// everywherePatience is how long a receipt waits for the last reader to confirm.
+	everywherePatience = rampart.Duration(10 * time.Second)
+)
+
+// turnBack returns the flag to its baseline, whatever happened and however the
+// launch is ending, and tells why. It is retried without limit.
+func (l *launch) turnBack(ctx workflow.Context, why error) (rampart.Outcome, error) {
+	s := l.stopBy(why)
+	l.stopped = s
+	safe, cancel := workflow.NewDisconnectedContext(ctx) // survives cancellation
+	defer cancel()
+	out := rampart.Outcome{State: s.state, Cause: s.cause, Phase: l.phase, Reason: s.reason, By: s.by}
+	if s.state == rampart.Superseded {
+		return l.end(safe, out, nil)
+	}
+	l.tell(safe, rampart.TurningBack, "turning back: %s", s.reason)
+	l.record(safe, s.by, "turning back: %s", s.reason)
+	if err := l.baseline(safe, s); err != nil {
+		return out, err
+	}
+	if l.stopped.state == rampart.Superseded && l.acquired {
+		out.State, out.Reason = rampart.Superseded, l.stopped.reason
+		return l.end(safe, out, nil)
+	}
+	if temporal.IsCanceledError(why) {
+		return l.end(safe, out, why)
+	}
+	return l.end(safe, out, nil)
+}
+
+// baseline writes the flag with nobody exposed, and hands the pen on. Nothing can
+// stop it: it ends when the store has acknowledged, or when the flag is another's.
+func (l *launch) baseline(ctx workflow.Context, s *stop) error {
+	ctx = workflow.WithPriority(ctx, temporal.Priority{PriorityKey: 1}) // overtakes routine work
+	done := l.pageIfSlow(ctx)
+	defer done()
+	f := l.document(ctx, 0)
+	f.Include, f.Where, f.Launch, f.Phase, f.Lease, f.Lifecycle = nil, nil, "", "", 0, rampart.Created
+	f.ChangedBy, f.Reason = s.by, s.reason
+	if f.ChangedBy == "" {
+		f.ChangedBy = l.id
+	}
+	l.handing = true
+	for {
+		in := l.writeInput(ctx, verbOf(s), f)
+		in.Since, in.Confirm = s.at, true
+		var got activities.Exposed
+		if err := workflow.ExecuteActivity(l.writing(ctx, f.Name+" → baseline"), do.Expose, in).Get(ctx, &got); err != nil {
+			// Only a document that the store cannot take ends here: it is the one it has
+			// taken before, less its audience, so this is a defect, and is retried.
+			l.record(ctx, "", "could not turn back, will try again: %s", message(err))
+			if err := workflow.Sleep(ctx, 10*time.Second); err != nil {
+				return err
+			}
+			continue
+		}
+		ok, err := l.heard(ctx, in, got)
+		if err != nil {
+			l.stopped = l.stopBy(err)
+			return nil
+		}
+		if ok {
+			return nil
+		}
+	}
+}
+
+func verbOf(s *stop) string {
+	if s.state == rampart.Killed {
+		return "kill"
+	}
+	return "turn-back"
+}
+
+// pageIfSlow calls for help where turning back takes longer than it may. The
+// function that it returns calls that off.
+func (l *launch) pageIfSlow(ctx workflow.Context) func() {
+	ctx, cancel := workflow.WithCancel(ctx)
+	workflow.GoNamed(ctx, "page", func(ctx workflow.Context) {
+		if workflow.Sleep(ctx, turnBackPatience) != nil {
+			return
+		}
+		l.notify(ctx, "page", true, "%s has not been turned back for %s: the flag store does not answer. Use rampart kill %s",
+			l.plan.Flag, rampart.Duration(turnBackPatience), l.plan.Flag)
+	})
+	return cancel
+}
+
+// end tells everybody how the launch ended: the receipt, the flag's own workflow,
+// the channels, and Temporal UI.
+func (l *launch) end(ctx workflow.Context, out rampart.Outcome, err error) (rampart.Outcome, error) {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	var everywhere rampart.Confirmed
+	if out.State != rampart.Superseded && l.acquired {
+		everywhere = l.everywhere(ctx)
+	}
+	out.Receipt = l.receipt(ctx, out, everywhere)
+	l.outcome = &out
+	l.record(ctx, out.By, "%s", out.Receipt.Text)
+	l.notify(ctx, string(out.State), out.State != rampart.Launched, "%s", out.Receipt.Text)
+	if l.acquired && out.State != rampart.Superseded {
+		l.handOver(ctx, rampart.SignalAnswer, &out)
+	}
+	l.tell(ctx, out.State, "%s", out.Receipt.Text)
+	_ = workflow.Await(ctx, func() bool { return l.pending == 0 && workflow.AllHandlersFinished(ctx) })
+	return out, err
+}
+
+// everywhere waits, for a little while, until the readers have confirmed the end.
+func (l *launch) everywhere(ctx workflow.Context) rampart.Confirmed {
+	var got rampart.Confirmed
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: everywherePatience.D() + 5*time.Second, ScheduleToCloseTimeout: 30 * time.Second,
+		HeartbeatTimeout: 10 * time.Second, Summary: "readers confirm the end",
+	})
+	err := workflow.ExecuteActivity(ctx, do.Confirm, activities.ConfirmInput{
+		Flag: l.plan.Flag, Revision: l.revision, Share: rampart.Full, Wait: everywherePatience,
+	}).Get(ctx, &got)
+	if err != nil {
+		workflow.GetLogger(ctx).Warn("the readers could not be asked", "flag", l.plan.Flag, "error", err)
+	}
+	return got
+}
+
+// handOver tells the flag's own workflow who answers for the flag from now on.
+func (l *launch) handOver(ctx workflow.Context, signal string, out *rampart.Outcome) {
+	h := rampart.Handover{Launch: l.id, Flag: l.flag, Kill: l.killed, Outcome: out}
+	id := rampart.FlagID(l.plan.Environment, l.plan.Flag)
+	if err := workflow.SignalExternalWorkflow(ctx, id, "", signal, h).Get(ctx, nil); err != nil {
+		l.record(ctx, "", "%s could not be told: %s", id, message(err))
+	}
+}
+
+// receipt computes what the launch cost from its own ticks.
+func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e rampart.Confirmed) rampart.Receipt {
+	sums := l.memory.Gates.Sums()
+	r := rampart.Receipt{
+		StartedAt: l.startedAt.UnixMilli(), EndedAt: workflow.Now(ctx).UnixMilli(), Highest: l.highest,
+		OffAt: l.offAt, Readers: e.Readers, Confirmed: e.Confirmed, Gate: l.gateOf(out),
+		Requests: sums.Requests, Looks: l.memory.Looks, BlindFor: l.memory.Blind.D().Milliseconds(), Approvals: len(l.approved),
+	}
+	if !l.firstExposed.IsZero() {
+		r.FirstExposed = l.firstExposed.UnixMilli()
+	}
+	if e.Readers > 0 && e.Confirmed == e.Readers {
+		r.Everywhere = l.offAt + e.Millis
+	}
+	if out.Cause == rampart.CauseBreach {
+		r.BreachAt, r.HarmSince, r.Affected = l.memory.Tick, sums.HarmSince, sums.Affected
+	}
+	r.HoldoutClean = l.highestBeforeFinish() < rampart.Full
+	r.Text = l.receiptText(out, r)
+	return r
+}
+
+func (l *launch) gateOf(out rampart.Outcome) string {
+	if out.Cause == rampart.CauseBreach && l.stopped != nil {
+		return l.stopped.gate
+	}
+	return ""
+}
+
+func (l *launch) highestBeforeFinish() rampart.Percent {
+	var top rampart.Percent
+	for _, s := range l.plan.Stages {
+		for _, st := range s.Steps {
+			top = max(top, st.Percent)
+		}
+	}
+	return top
+}
+
+func (l *launch) receiptText(out rampart.Outcome, r rampart.Receipt) string {
+	took := rampart.Duration((time.Duration(r.EndedAt-r.StartedAt) * time.Millisecond).Truncate(time.Second))
+	switch {
+	case out.State == rampart.Launched:
+		return fmt.Sprintf("%s is launched at %s after %s: %d approvals, %d looks at the gates, %.0f requests compared",
+			l.plan.Flag, l.flag.Exposure, took, r.Approvals, r.Looks, r.Requests)
+	case out.State == rampart.Superseded:
+		return fmt.Sprintf("%s: %s; this launch ended without touching it", l.plan.Flag, out.Reason)
+	case r.FirstExposed == 0:
+		return fmt.Sprintf("%s %s before anybody was exposed: %s", l.plan.Flag, out.State, out.Reason)
+	}
+	text := fmt.Sprintf("%s %s in %s: %s.", l.plan.Flag, out.State, l.phase, out.Reason)
+	if r.HarmSince > 0 {
+		text += fmt.Sprintf(" Harm began about %s.", clock(r.HarmSince))
+	}
+	if r.Everywhere > 0 {
+		text += fmt.Sprintf(" Off everywhere %s (%d of %d readers).", clock(r.Everywhere), r.Confirmed, r.Readers)
+	} else {
+		text += fmt.Sprintf(" Off in the store %s; %d of %d readers confirmed.", clock(r.OffAt), r.Confirmed, r.Readers)
+	}
+	if r.HarmSince > 0 {
+		text += fmt.Sprintf(" %.0f of %.0f requests affected.", r.Affected, r.Requests)
+	}
+	return text
+}
+
+func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05") }

@@ -1,0 +1,213 @@
+package workflows
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
+)
+
+// hold keeps a step exposed until its gates pass after the hold, or a person ends
+// the hold early and the gates have nothing against it.
+func (l *launch) hold(ctx workflow.Context, step rampart.Step) error {
+	return l.stand(ctx, step, nil)
+}
+
+// clear waits until nothing stands against raising the exposure: no pause, nothing
+// that a person must decide.
+func (l *launch) clear(ctx workflow.Context) error {
+	if l.free() {
+		return nil
+	}
+	return l.stand(ctx, rampart.Step{Percent: l.flag.Exposure}, l.free)
+}
+
+func (l *launch) free() bool { return l.paused == nil && l.onHold == nil }
+
+// stand keeps the current exposure under guard. With done it goes on until done
+// says so; without, until the hold is over and the gates pass.
+func (l *launch) stand(ctx workflow.Context, step rampart.Step, done func() bool) error {
+	for done == nil || !done() {
+		if err := l.mendLoss(ctx); err != nil {
+			return err
+		}
+		mode := l.mode(done)
+		l.showStanding(ctx, step, done)
+		if mode == activities.Guard && !exposing(l.flag) {
+			moved := l.moved
+			if err := l.await(ctx, func() bool { return l.moved != moved || done != nil && done() }); err != nil {
+				return err
+			}
+			continue
+		}
+		got, err := l.look(ctx, mode, step, done)
+		if err != nil {
+			return err
+		}
+		if passed, err := l.heed(ctx, got); passed || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *launch) mode(done func() bool) activities.Mode {
+	switch {
+	case done != nil || l.paused != nil:
+		return activities.Guard
+	case l.advance != nil: // an advance past undecided lifts the hold it is about
+		return activities.Advance
+	case l.onHold != nil:
+		return activities.Guard
+	}
+	return activities.Hold
+}
+
+// look runs one watch until it finds something, a person intervenes, or done. Of
+// the latter two it returns nothing: the next watch goes on where this one was.
+func (l *launch) look(ctx workflow.Context, mode activities.Mode, step rampart.Step, done func() bool) (activities.Watched, error) {
+	ctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	moved := l.moved
+	f := workflow.ExecuteActivity(l.watching(ctx, mode, step), do.Watch, l.watchInput(mode, step))
+	if err := l.await(ctx, func() bool { return f.IsReady() || l.moved != moved || done != nil && done() }); err != nil {
+		return activities.Watched{}, err
+	}
+	if !f.IsReady() {
+		return activities.Watched{}, nil
+	}
+	var got activities.Watched
+	if err := f.Get(ctx, &got); err != nil {
+		return got, err
+	}
+	l.memory, l.held = got.Memory, got.Memory.Held
+	if got.Cause != "" {
+		l.told[got.Cause] = got.Memory.Lasting[got.Cause]
+	}
+	return got, nil
+}
+
+// watching are the options of a watch. Its attempts are short, so that one that
+// died with its worker is soon followed by the next; between attempts the time of
+// the next look comes from the activity itself.
+func (l *launch) watching(ctx workflow.Context, mode activities.Mode, step rampart.Step) workflow.Context {
+	summary := fmt.Sprintf("%s: gates at %s for %s", l.phase, step.Percent, step.Hold)
+	if mode == activities.Guard {
+		summary = fmt.Sprintf("guard at %s", step.Percent)
+	}
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           rampart.GateQueue(l.plan.Environment),
+		StartToCloseTimeout: 15 * time.Second,
+		Summary:             summary,
+		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1, MaximumAttempts: forever},
+	})
+}
+
+func (l *launch) watchInput(mode activities.Mode, step rampart.Step) activities.WatchInput {
+	gates := l.plan.GatesOf(l.stage())
+	if l.baking {
+		gates = l.plan.GatesOf(rampart.Stage{})
+	}
+	return activities.WatchInput{
+		Flag: l.plan.Flag, Run: l.run, Version: l.acknowledged, Mode: mode, Gates: gates,
+		Phase: l.phase, PhaseIndex: l.at, Phases: len(l.plan.Stages), Step: l.stepName(),
+		Exposure: l.flag.Exposure, Exposing: exposing(l.flag),
+		Since: l.stepSince, FirstExposed: l.firstExposed, Hold: step.Hold, Every: l.plan.Every,
+		Alpha: l.plan.Alpha, Lease: l.flag.Lease, Blind: *l.plan.OnBlind,
+		Accept: l.advance != nil && l.advance.AcceptUndecided,
+		Told:   maps.Clone(l.told), Memory: l.memory,
+	}
+}
+
+func (l *launch) stepName() string {
+	if l.baking {
+		return "bake"
+	}
+	return fmt.Sprintf("%s/%d", l.phase, l.step)
+}
+
+// heed acts on what a watch found, and reports whether the hold is over.
+func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error) {
+	switch got.Found {
+	case activities.FoundPass:
+		l.record(ctx, "", "%s passed at %s: %s", l.stepName(), l.flag.Exposure, got.Reason)
+		l.answerAdvance("")
+		l.onHold = nil
+		return true, nil
+	case activities.FoundRefusal:
+		l.record(ctx, l.advance.By, "not advanced: %s", got.Reason)
+		l.answerAdvance(got.Reason)
+	case activities.FoundBreach:
+		return false, &stop{state: rampart.TurnedBack, cause: rampart.CauseBreach, reason: got.Reason, gate: got.Gate, at: got.At}
+	case activities.FoundBlind:
+		if l.plan.OnBlind.Action == rampart.ActTurnBack {
+			return false, &stop{state: rampart.TurnedBack, cause: rampart.CauseBlind, reason: got.Reason, gate: got.Gate, at: got.At}
+		}
+		l.holdUp(ctx, holdUp{reason: got.Reason}, true)
+	case activities.FoundHold:
+		l.holdUp(ctx, holdUp{reason: got.Reason, undecided: strings.HasPrefix(got.Reason, "undecided")}, false)
+	case activities.FoundNoData:
+		l.record(ctx, "", "%s", got.Reason)
+		l.notify(ctx, "no-data", false, "%s does not go on: %s", l.plan.Flag, got.Reason)
+	case activities.FoundNotice:
+		l.record(ctx, "", "breach, to be notified only: %s", got.Reason)
+		l.notify(ctx, "breach", false, "%s: %s", l.plan.Flag, got.Reason)
+	case activities.FoundKill:
+		l.killed = got.Kill
+		return false, &stop{state: rampart.Killed, cause: rampart.CausePerson, reason: got.Kill.Reason, by: got.Kill.By, at: got.At}
+	case activities.FoundLeaseEnd:
+		return false, &stop{state: rampart.TurnedBack, cause: rampart.CauseLease, reason: got.Reason, at: got.At}
+	case activities.FoundLoss:
+		return false, l.rewrite(ctx, got.Reason)
+	}
+	return false, nil
+}
+
+// mendLoss writes the document again after the sweep has found the store empty.
+func (l *launch) mendLoss(ctx workflow.Context) error {
+	if l.lost == "" {
+		return nil
+	}
+	why := l.lost
+	l.lost = ""
+	return l.rewrite(ctx, why)
+}
+
+// rewrite puts the document that the launch stands on back into the store.
+func (l *launch) rewrite(ctx workflow.Context, why string) error {
+	l.record(ctx, "", "the store has another document (%s); writing it again", why)
+	l.acknowledged = 0
+	return l.write(ctx, "restore", l.flag)
+}
+
+// holdOn stops the promotion until a person decides.
+func (l *launch) holdOn(ctx workflow.Context, reason string) {
+	l.holdUp(ctx, holdUp{reason: reason}, false)
+}
+
+// holdUp also voids the approvals of the stage that is asked for: they were given
+// before this was known.
+func (l *launch) holdUp(ctx workflow.Context, h holdUp, urgent bool) {
+	l.onHold = &h
+	l.moved++
+	if l.asking >= 0 {
+		l.voidApprovals(l.plan.Stages[l.asking].Phase)
+	}
+	l.answerAdvance(h.reason)
+	l.record(ctx, "", "held: %s", h.reason)
+	l.notify(ctx, "held", urgent, "%s is held at %s until somebody decides: %s", l.plan.Flag, l.flag.Exposure, h.reason)
+}
+
+func (l *launch) answerAdvance(refusal string) {
+	if l.advance == nil {
+		return
+	}
+	l.advance.answered, l.advance.refusal = true, refusal
+	l.advance = nil
+}

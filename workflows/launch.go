@@ -1,0 +1,264 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
+)
+
+// LaunchInput is what a launch is started with.
+type LaunchInput struct {
+	Plan      rampart.Plan   `json:"plan"` // with its defaults filled in
+	Source    rampart.Source `json:"source"`
+	StartedBy string         `json:"startedBy"`
+	Warnings  []string       `json:"warnings,omitempty"`
+}
+
+// Launch walks a flag through the phases of its plan, and turns it back when
+// anything stops the walk. A turning back is an ordinary result, told by the
+// outcome; the workflow fails only where the plan was refused before any exposure,
+// and is cancelled only where it was cancelled.
+func Launch(ctx workflow.Context, in LaunchInput) (rampart.Outcome, error) {
+	l, err := newLaunch(ctx, in)
+	if err != nil {
+		return rampart.Outcome{}, err
+	}
+	return l.run(ctx)
+}
+
+func (l *launch) run(ctx workflow.Context) (rampart.Outcome, error) {
+	if err := l.acquire(ctx); err != nil {
+		return l.abandon(ctx, err)
+	}
+	for i := range l.plan.Stages {
+		if err := l.walk(ctx, i); err != nil {
+			return l.turnBack(ctx, err)
+		}
+	}
+	if err := l.bake(ctx); err != nil {
+		return l.turnBack(ctx, err)
+	}
+	return l.finish(ctx)
+}
+
+// acquire takes the pen, so that from here on nobody else writes the flag.
+func (l *launch) acquire(ctx workflow.Context) error {
+	l.tell(ctx, rampart.Waiting, "taking the pen of %s", l.plan.Flag)
+	f := workflow.ExecuteActivity(l.writing(ctx, "take the pen of "+l.plan.Flag), do.Acquire, activities.AcquireInput{
+		Flag: l.plan.Flag, Owner: l.id, At: workflow.Now(ctx).UnixMilli(), First: l.plan.Stages[0].Steps[0].Percent,
+	})
+	if err := l.await(ctx, f.IsReady); err != nil {
+		return err
+	}
+	var got activities.Acquired
+	if err := f.Get(ctx, &got); err != nil {
+		return err
+	}
+	l.acquired, l.trust = true, got.Trust
+	l.flag, l.fence, l.acknowledged, l.revision = got.Flag, got.Version, got.Version, got.Revision
+	l.register(ctx)
+	l.record(ctx, l.startedBy, "started with %s", l.planName())
+	l.notify(ctx, "started", false, "%s started in %s by %s", l.plan.Flag, l.plan.Environment, l.startedBy)
+	l.handOver(ctx, rampart.SignalLaunching, nil)
+	return nil
+}
+
+// walk takes the launch through one stage: ask, expose, watch, and again.
+func (l *launch) walk(ctx workflow.Context, i int) error {
+	stage := l.plan.Stages[i]
+	if err := l.awaitApprovals(ctx, i); err != nil {
+		return err
+	}
+	l.enter(ctx, i)
+	for j, step := range stage.Steps {
+		if err := l.expose(ctx, j, step); err != nil {
+			return err
+		}
+		if err := l.hold(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expose raises the exposure to that of a step. Before anybody is exposed for the
+// first time, it makes sure that the way back works.
+func (l *launch) expose(ctx workflow.Context, j int, step rampart.Step) error {
+	if err := l.clear(ctx); err != nil {
+		return err
+	}
+	if l.firstExposed.IsZero() {
+		if err := l.openParachute(ctx); err != nil {
+			return err
+		}
+	}
+	f := l.document(ctx, step.Percent)
+	f.Lease = rampart.LeaseFor(l.plan, l.stage(), step.Percent)
+	f.Reason = fmt.Sprintf("%s, step %d of %d", l.phase, j+1, len(l.stage().Steps))
+	l.tell(ctx, rampart.Waiting, "exposing %s", reach(f))
+	if err := l.write(ctx, "expose", f); err != nil {
+		return err
+	}
+	l.step, l.stepSince, l.held = j, workflow.Now(ctx), 0
+	if l.firstExposed.IsZero() && exposing(f) {
+		l.firstExposed = l.stepSince
+	}
+	l.record(ctx, "", "%s: %s", l.phase, reach(f))
+	return nil
+}
+
+// bake exposes everybody, which releases the holdout, and watches once more.
+func (l *launch) bake(ctx workflow.Context) error {
+	end := *l.plan.Finish
+	if err := l.clear(ctx); err != nil {
+		return err
+	}
+	l.baking = true
+	f := l.document(ctx, end.Percent)
+	f.Reason = "finish"
+	l.tell(ctx, rampart.Baking, "exposing %s", reach(f))
+	if err := l.write(ctx, "expose", f); err != nil {
+		return err
+	}
+	l.step, l.stepSince, l.held = 0, workflow.Now(ctx), 0
+	l.record(ctx, "", "baking: %s", reach(f))
+	if end.Bake == 0 {
+		return nil
+	}
+	return l.hold(ctx, rampart.Step{Percent: end.Percent, Hold: end.Bake})
+}
+
+// finish hands the flag, now fully launched, to its own workflow.
+func (l *launch) finish(ctx workflow.Context) (rampart.Outcome, error) {
+	f := l.document(ctx, l.flag.Exposure)
+	f.Launch, f.Phase, f.Lease, f.Lifecycle, f.Reason = "", "", 0, rampart.Released, "launched"
+	l.handing = true
+	if err := l.write(ctx, "finish", f); err != nil {
+		return l.turnBack(ctx, err)
+	}
+	return l.end(ctx, rampart.Outcome{State: rampart.Launched, Phase: l.phase, Reason: "every phase passed"}, nil)
+}
+
+// document returns the flag as it is to be at an exposure in the current stage.
+func (l *launch) document(ctx workflow.Context, percent rampart.Percent) rampart.Flag {
+	f := l.flag
+	f.Format, f.Exposure, f.Launch, f.Phase, f.Lifecycle = rampart.FlagFormat, percent, l.id, l.phase, rampart.Ramping
+	f.Off, f.On, f.Unit = l.plan.Values[0], l.plan.Values[1], l.plan.Unit
+	f.Owner, f.Purpose, f.RetireBy, f.Type = l.plan.Owner, l.plan.Purpose, l.plan.RetireBy, l.plan.Type
+	f.Include, f.Where = nil, l.stage().Where
+	for _, s := range l.plan.Stages[:l.at+1] {
+		f.Include = append(f.Include, s.Include...)
+	}
+	f.HighWater = max(f.HighWater, percent)
+	f.ChangedAt, f.ChangedBy, f.Lease = workflow.Now(ctx).UnixMilli(), l.startedBy, 0
+	return f
+}
+
+// write puts a document into the store under the next fence, and waits for it like
+// every wait of the walk: a kill need not wait until the store answers.
+func (l *launch) write(ctx workflow.Context, verb string, f rampart.Flag) error {
+	for {
+		in := l.writeInput(ctx, verb, f)
+		future := workflow.ExecuteActivity(l.writing(ctx, fmt.Sprintf("%s → %s", f.Name, reach(f))), do.Expose, in)
+		if err := l.await(ctx, future.IsReady); err != nil {
+			return err
+		}
+		var got activities.Exposed
+		if err := future.Get(ctx, &got); err != nil {
+			return err
+		}
+		if done, err := l.heard(ctx, in, got); done || err != nil {
+			return err
+		}
+	}
+}
+
+// writeInput allocates the next fence. Fences only grow: by workflow time, and past
+// everything that this launch has written or seen.
+func (l *launch) writeInput(ctx workflow.Context, verb string, f rampart.Flag) activities.ExposeInput {
+	l.fence = max(l.fence+1, workflow.Now(ctx).UnixMilli())
+	f.Version = l.fence
+	in := activities.ExposeInput{
+		Flag: f, Pen: rampart.Pen{Owner: l.id, Fence: l.fence}, Acknowledged: l.acknowledged,
+		Verb: verb, By: f.ChangedBy, Reason: f.Reason, Lease: f.Lease,
+	}
+	if l.handing {
+		in.NewOwner = rampart.FlagID(l.plan.Environment, l.plan.Flag)
+	}
+	return in
+}
+
+// heard takes in the store's answer to a write, and reports whether it is done.
+func (l *launch) heard(ctx workflow.Context, in activities.ExposeInput, got activities.Exposed) (bool, error) {
+	switch got.Answer {
+	case activities.Written:
+		l.acknowledged, l.revision, l.offAt = in.Pen.Fence, got.Revision, got.At
+		l.flag = in.Flag
+		l.highest = max(l.highest, in.Flag.Exposure)
+		return true, nil
+	case activities.Owned:
+		return false, &stop{state: rampart.Superseded, reason: "somebody else took the flag over: " + got.Detail}
+	case activities.Dead:
+		return false, &stop{state: rampart.Killed, cause: rampart.CausePerson, reason: "the kill register is set", at: got.At}
+	case activities.Lost:
+		l.record(ctx, "", "the store had lost %s; writing it again", l.plan.Flag)
+		l.acknowledged = 0
+	case activities.Drifted:
+		l.record(ctx, "", "%s had been edited by hand; writing it again", l.plan.Flag)
+	}
+	l.fence = max(l.fence, got.Stored)
+	return false, nil
+}
+
+// openParachute writes the flag once more at its baseline and waits until the
+// readers confirm it: whoever can be told "still off" can be told "off".
+func (l *launch) openParachute(ctx workflow.Context) error {
+	p := l.plan.Parachute
+	for {
+		l.tell(ctx, rampart.Waiting, "parachute: waiting for the readers to confirm")
+		l.waitingFor = rampart.ForParachute
+		got, err := l.confirm(ctx, p.Share, p.Wait)
+		if err != nil {
+			return err
+		}
+		l.waitingFor = ""
+		l.parachute = &got
+		if got.Confirmed*int(rampart.Full) >= got.Readers*int(p.Share) {
+			l.record(ctx, "", "parachute opens: %d of %d readers in %d ms", got.Confirmed, got.Readers, got.Millis)
+			return nil
+		}
+		l.holdOn(ctx, fmt.Sprintf("the parachute did not open: %d of %d readers confirmed within %s", got.Confirmed, got.Readers, p.Wait))
+		if err := l.clear(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *launch) confirm(ctx workflow.Context, share rampart.Percent, wait rampart.Duration) (rampart.Confirmed, error) {
+	var got rampart.Confirmed
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: wait.D() + 10*time.Second, HeartbeatTimeout: 10 * time.Second,
+		Summary: "readers confirm", RetryPolicy: patiently,
+	})
+	f := workflow.ExecuteActivity(ctx, do.Confirm, activities.ConfirmInput{Flag: l.plan.Flag, Revision: l.revision, Share: share, Wait: wait})
+	if err := l.await(ctx, f.IsReady); err != nil {
+		return got, err
+	}
+	return got, f.Get(ctx, &got)
+}
+
+// abandon ends a launch that never held the pen.
+func (l *launch) abandon(ctx workflow.Context, why error) (rampart.Outcome, error) {
+	var app *temporal.ApplicationError
+	if errors.As(why, &app) && app.Type() == activities.TypeRefused {
+		l.tell(ctx, rampart.Failed, "refused: %s", app.Message())
+		return rampart.Outcome{}, why
+	}
+	return l.turnBack(ctx, why)
+}

@@ -1,0 +1,190 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
+)
+
+// do names activities without calling them.
+var do *activities.Activities
+
+// forever is more attempts than there will ever be. It is written out because the
+// test environment reads 0, which means no limit, as ten.
+const forever = 1<<31 - 1
+
+// patiently retries for as long as it takes.
+var patiently = &temporal.RetryPolicy{
+	InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second, MaximumAttempts: forever,
+}
+
+// launch is the state of one launch. Message handlers set its fields; the walk
+// waits for them.
+type launch struct {
+	id, run   string
+	plan      rampart.Plan
+	source    rampart.Source
+	startedBy string
+	startedAt time.Time
+	warnings  []string
+	trust     rampart.Trust
+
+	// The flag, and the right to write it.
+	flag         rampart.Flag
+	acquired     bool
+	handing      bool  // the next write hands the pen on
+	fence        int64 // of the last write that was tried
+	acknowledged int64 // of the last write that the store acknowledged
+	revision     int64 // of the store, after that write
+	highest      rampart.Percent
+	offAt        int64 // ms: when the last write was acknowledged
+	killed       *rampart.Kill
+
+	// Where the walk is.
+	at           int // stage
+	phase        rampart.Phase
+	step         int
+	baking       bool
+	stepSince    time.Time
+	firstExposed time.Time
+	held         rampart.Duration
+	memory       activities.Memory
+	told         map[string]int64
+	parachute    *rampart.Confirmed
+
+	// What people want.
+	stopped  *stop
+	paused   *rampart.Ask
+	onHold   *holdUp
+	advance  *advance
+	moved    int // counts interventions, so that waits notice them
+	asking   int // stage whose approval is awaited; -1: none
+	inbox    []arrival
+	approved []rampart.Approval
+
+	// What people see.
+	state      rampart.State
+	waitingFor string
+	note       string
+	story      []rampart.Chapter
+	notices    []rampart.NoticeSent
+	pending    int // notices under way
+	seq        int // numbers them
+	shown      shown
+	outcome    *rampart.Outcome
+}
+
+// A stop is whatever ends the walk short of its goal.
+type stop struct {
+	state  rampart.State
+	cause  rampart.Cause
+	reason string
+	by     string
+	gate   string
+	at     int64 // ms: when it was found
+}
+
+func (s *stop) Error() string { return string(s.state) + ": " + s.reason }
+
+// A holdUp is why the launch will not go on until a person decides.
+type holdUp struct {
+	reason    string
+	undecided bool
+}
+
+// An advance is a person's wish to end a hold early, and what became of it.
+type advance struct {
+	rampart.Ask
+	answered bool
+	refusal  string
+}
+
+func newLaunch(ctx workflow.Context, in LaunchInput) (*launch, error) {
+	plan := in.Plan.WithDefaults()
+	if err := refusal(plan); err != nil {
+		return nil, err
+	}
+	info := workflow.GetInfo(ctx)
+	l := &launch{
+		id: info.WorkflowExecution.ID, run: info.FirstRunID,
+		plan: plan, source: in.Source, startedBy: in.StartedBy, startedAt: workflow.Now(ctx), warnings: in.Warnings,
+		told: map[string]int64{}, asking: -1, phase: plan.Stages[0].Phase,
+	}
+	l.flag.Name = plan.Flag
+	if err := l.listen(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// refusal checks the plan once more: whoever starts a launch by hand, past the
+// command line, is told the same.
+func refusal(p rampart.Plan) error {
+	if bad := p.Validate().Errors(); len(bad) > 0 {
+		return temporal.NewNonRetryableApplicationError(bad.Error(), activities.TypeRefused, nil)
+	}
+	if missing := p.Unsupported(); len(missing) > 0 {
+		return temporal.NewNonRetryableApplicationError(missing.Error(), activities.TypeRefused, nil)
+	}
+	return nil
+}
+
+// await waits for ok, for whatever stops the launch, or for cancellation.
+func (l *launch) await(ctx workflow.Context, ok func() bool) error {
+	if err := workflow.Await(ctx, func() bool { return l.stopped != nil || ok() }); err != nil {
+		return err
+	}
+	if l.stopped != nil {
+		return l.stopped
+	}
+	return nil
+}
+
+// stopBy returns the stop that an error stands for.
+func (l *launch) stopBy(err error) *stop {
+	var s *stop
+	switch {
+	case errors.As(err, &s):
+		return s
+	case temporal.IsCanceledError(err):
+		return &stop{state: rampart.Cancelled, cause: rampart.CausePerson, reason: "the workflow was cancelled"}
+	}
+	return &stop{state: rampart.TurnedBack, reason: "the launch could not go on: " + message(err)}
+}
+
+func message(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	return err.Error()
+}
+
+// writing are the options of activities that change the flag: short attempts, and
+// as many as it takes.
+func (l *launch) writing(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * time.Second, Summary: summary, RetryPolicy: patiently,
+	})
+}
+
+func (l *launch) stage() rampart.Stage { return l.plan.Stages[l.at] }
+
+func exposing(f rampart.Flag) bool { return f.Exposure > 0 || len(f.Include) > 0 }
+
+// reach says in words whom a document exposes.
+func reach(f rampart.Flag) string {
+	switch {
+	case f.Exposure == 0 && len(f.Include) > 0:
+		return fmt.Sprintf("%s and whoever is included", f.Exposure)
+	case f.Exposure == 0:
+		return "nobody"
+	}
+	return f.Exposure.String()
+}
