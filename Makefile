@@ -38,7 +38,7 @@ test: deps ## run every test, on real Temporal, Redis and Prometheus
 	$(test) ./... || status=1; \
 	echo 'cd deploy/devserver && $(test) ./acceptance'; \
 	(cd deploy/devserver && $(test) ./acceptance) || status=1; \
-	echo '$(if $(race),tests ran with the race detector,tests ran without the race detector: no C compiler was found)'; \
+	echo '$(if $(race),tests ran with the race detector,tests ran without the race detector, which needs cgo and a C compiler)'; \
 	exit $$status
 
 .PHONY: check
