@@ -92,8 +92,7 @@ func (s *Store) fault(do string, err error) error {
 		errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), errors.Is(err, context.DeadlineExceeded):
 		return unreachable
 	}
-	word, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "ERR "), " ")
-	switch word {
+	switch errorWord(err) {
 	case "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MISCONF", "READONLY", "NOREPLICAS", "BUSY":
 		unreachable.Msg = fmt.Sprintf("%s: redis at %s takes no writes now", do, s.address)
 		unreachable.Hint = "check that this is the primary, and its state with redis-cli INFO"
@@ -104,6 +103,16 @@ func (s *Store) fault(do string, err error) error {
 		return unreachable
 	}
 	return wrap(do, err)
+}
+
+// errorWord returns the word with which Redis begins an error: "LOADING".
+func errorWord(err error) string {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return ""
+	}
+	word, _, _ := strings.Cut(reply.Error(), " ")
+	return word
 }
 
 func wrap(do string, err error) error {

@@ -154,7 +154,9 @@ func (s *Store) killCall(flag string, killed bool, seen int64, by, reason string
 func killOn(ctx context.Context, conn *redis.Conn, keys []string, argv []any) (answer, int, error) {
 	p := conn.Pipeline()
 	killed, info := killScript.Eval(ctx, p, keys, argv...), p.Info(ctx, "replication")
-	_, _ = p.Exec(ctx) // each command says for itself
+	if _, err := p.Exec(ctx); err != nil && killed.Err() == nil && killed.Val() == nil {
+		return nil, 0, err // there was no connection
+	}
 	got, err := killed.StringSlice()
 	_, after, _ := strings.Cut(info.Val(), "connected_slaves:")
 	line, _, _ := strings.Cut(after, "\r")

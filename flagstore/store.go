@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/rampart-dev/rampart"
@@ -73,6 +74,11 @@ func New(rdb redis.UniversalClient, environment string) *Store {
 	return &Store{rdb: rdb, env: environment, address: addressOf(rdb),
 		timeout: DefaultTimeout, auditCap: AuditCap, historyCap: HistoryCap}
 }
+
+// SilenceDriver stops the Redis driver from writing to stderr about connections
+// that it tries again. It is for programs that are only this product: the driver's
+// log is one for the whole process.
+func SilenceDriver() { redis.SetLogger(&logging.VoidLogger{}) }
 
 // Close closes the connections.
 func (s *Store) Close() error { return s.rdb.Close() }

@@ -1,0 +1,198 @@
+package flagstore_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/internal/redistest"
+)
+
+func kill(t *testing.T, s *flagstore.Store, by, reason string) flagstore.Killed {
+	t.Helper()
+	k, err := s.Kill(context.Background(), "f", by, reason)
+	require.NoError(t, err)
+	return k
+}
+
+func register(t *testing.T, s *flagstore.Store) rampart.Kill {
+	t.Helper()
+	k, found, err := s.Killed(context.Background(), "f")
+	require.NoError(t, err)
+	require.True(t, found)
+	return k
+}
+
+func TestKillSetsItsRegisterAndLeavesTheDocumentAlone(t *testing.T) {
+	ctx := context.Background()
+	s, _ := open(t)
+	put(t, s, expose(1, 500))
+	_, found, err := s.Killed(ctx, "f")
+	require.NoError(t, err)
+	require.False(t, found)
+
+	got := kill(t, s, "ann", "support queue on fire")
+	require.True(t, got.Kill.Killed)
+	require.Equal(t, got.Kill, register(t, s))
+	require.Equal(t, got.Kill.Version, got.Kill.At)
+	require.Positive(t, got.Revision)
+	require.Positive(t, got.Took)
+	require.Zero(t, got.Replicas)
+	e := get(t, s, "f")
+	require.Equal(t, got.Kill, *e.Kill)
+	require.Equal(t, began+1, e.Flag.Version)
+	require.Equal(t, rampart.Percent(500), e.Flag.Exposure)
+
+	history, err := s.History(ctx, "f", 1)
+	require.NoError(t, err)
+	require.Equal(t, "kill", history[0].Verb)
+	require.Equal(t, "support queue on fire", history[0].Reason)
+	require.Equal(t, got.Kill.Version, history[0].Version)
+}
+
+func TestKillRefusesOnlyWhatNobodyCanHold(t *testing.T) {
+	ctx := context.Background()
+	s, srv := open(t)
+	_, err := s.Kill(ctx, "f", "ann", "")
+	require.Equal(t, rampart.NotFound, rampart.KindOf(err))
+	_, err = s.Kill(ctx, "no such name!", "ann", "")
+	require.Equal(t, rampart.Invalid, rampart.KindOf(err))
+
+	require.NoError(t, srv.Client().FlushAll(ctx).Err())
+	kill(t, s, "ann", "readers still serve it")
+	require.True(t, register(t, s).Killed)
+}
+
+func TestKillTwice(t *testing.T) {
+	ctx := context.Background()
+	s, _ := open(t)
+	put(t, s, expose(1, 500))
+	first := kill(t, s, "ann", "fire")
+	again := kill(t, s, "ann", "fire") // the reply was lost
+	require.Equal(t, first.Kill, again.Kill)
+	require.GreaterOrEqual(t, again.Revision, first.Revision)
+	other := kill(t, s, "ben", "smoke")
+	require.Greater(t, other.Kill.Version, first.Kill.Version)
+	require.Equal(t, "ben", register(t, s).By)
+	history, err := s.History(ctx, "f", 10)
+	require.NoError(t, err)
+	require.Len(t, history, 3, "a write and two kills")
+}
+
+func TestKillKeepsWhatPeopleWriteAsItIs(t *testing.T) {
+	s, _ := open(t)
+	put(t, s, expose(1, 500))
+	for _, reason := range []string{"", "a\nb", `"quoted" \ <tag> & 'more'`, "日本語 🔥", "nul \x00 here", `{"killed":false}`} {
+		kill(t, s, "ann", reason)
+		require.Equal(t, reason, register(t, s).Reason)
+		require.Equal(t, kill(t, s, "ann", reason).Kill, register(t, s), "a retry")
+	}
+	kill(t, s, "ann", "broken \xff utf-8")
+	require.Equal(t, "broken  utf-8", register(t, s).Reason)
+	kill(t, s, "ann", strings.Repeat("x", 5000))
+	require.Less(t, len(register(t, s).Reason), 1100)
+}
+
+func TestLift(t *testing.T) {
+	ctx := context.Background()
+	s, _ := open(t)
+	put(t, s, expose(1, 500))
+	k, err := s.Lift(ctx, "f", "ben", "water", 0)
+	require.NoError(t, err, "there is nothing to lift")
+	require.False(t, k.Killed)
+
+	first := kill(t, s, "ann", "fire")
+	second := kill(t, s, "cho", "smoke")
+	_, err = s.Lift(ctx, "f", "ben", "water", first.Kill.Version)
+	require.ErrorIs(t, err, flagstore.ErrMoved)
+	require.ErrorContains(t, err, "cho")
+	require.True(t, register(t, s).Killed)
+
+	lifted, err := s.Lift(ctx, "f", "ben", "water", second.Kill.Version)
+	require.NoError(t, err)
+	require.False(t, lifted.Killed)
+	require.Greater(t, lifted.Version, second.Kill.Version)
+	again, err := s.Lift(ctx, "f", "ben", "water", second.Kill.Version)
+	require.NoError(t, err, "a retry")
+	require.Equal(t, lifted, again)
+	require.Equal(t, lifted, register(t, s))
+
+	require.Greater(t, kill(t, s, "ben", "again").Kill.Version, lifted.Version)
+}
+
+func TestRestoredKillNeverReplacesALaterOne(t *testing.T) {
+	ctx := context.Background()
+	s, srv := open(t)
+	put(t, s, expose(1, 500))
+	first := kill(t, s, "ann", "fire").Kill
+	lifted, err := s.Lift(ctx, "f", "ben", "water", first.Version)
+	require.NoError(t, err)
+
+	require.NoError(t, s.RestoreKill(ctx, first))
+	require.Equal(t, lifted, register(t, s))
+
+	require.NoError(t, srv.Client().FlushAll(ctx).Err())
+	require.NoError(t, s.RestoreKill(ctx, first))
+	require.Equal(t, first, register(t, s))
+	require.NoError(t, s.RestoreKill(ctx, lifted))
+	require.Equal(t, lifted, register(t, s))
+	require.Equal(t, rampart.Invalid, rampart.KindOf(s.RestoreKill(ctx, rampart.Kill{Flag: "f"})))
+}
+
+func TestKillWinsOverEveryWriteInFlight(t *testing.T) {
+	ctx := context.Background()
+	s, _ := open(t)
+	put(t, s, expose(1, 100))
+	const raises = 400
+	refused := make(chan int64)
+	go func() {
+		first := int64(0)
+		for i := int64(2); i <= raises; i++ {
+			_, err := s.Put(ctx, expose(i, rampart.Percent(100+i)))
+			if errors.Is(err, flagstore.ErrKilled) && first == 0 {
+				first = i
+			}
+		}
+		refused <- first
+	}()
+	require.Eventually(t, func() bool { return get(t, s, "f").Flag.Version > began+20 }, 10*time.Second, time.Millisecond)
+	kill(t, s, "ann", "fire")
+	at := get(t, s, "f").Flag
+	first := <-refused
+	if first == 0 {
+		require.Equal(t, began+raises, at.Version, "all raises came before the kill")
+	}
+	e := get(t, s, "f")
+	require.Equal(t, at, e.Flag, "no raise came after the kill")
+	require.True(t, e.Kill.Killed)
+}
+
+func TestKillSaysWhetherAReplicaHasIt(t *testing.T) {
+	ctx := context.Background()
+	s, srv := open(t)
+	put(t, s, expose(1, 500))
+	host, port, err := net.SplitHostPort(srv.Addr())
+	require.NoError(t, err)
+	replica := redistest.Start(t, "--replicaof", host+" "+port)
+	require.Eventually(t, func() bool {
+		info, err := srv.Client().Info(ctx, "replication").Result()
+		return err == nil && strings.Contains(info, "state=online")
+	}, 20*time.Second, 10*time.Millisecond)
+
+	got := kill(t, s, "ann", "fire")
+	require.Equal(t, 1, got.Replicas)
+	require.Equal(t, 1, got.Replicated)
+	require.Equal(t, got.Kill, register(t, flagstore.New(replica.Client(), env)))
+	got = kill(t, s, "ann", "fire")
+	require.Equal(t, 1, got.Replicated, "a retry is waited for too")
+
+	_, err = flagstore.New(replica.Client(), env).Kill(ctx, "f", "ann", "")
+	require.Equal(t, rampart.Unreachable, rampart.KindOf(err), "a replica is no place to write")
+}
