@@ -112,6 +112,10 @@ func (c *Compiled) fix(r Registers) Reason {
 	return undecided
 }
 
+// Unsupported reports whether the flag serves off because this reader cannot
+// evaluate it.
+func (c *Compiled) Unsupported() bool { return c.fixed == ReasonUnsupportedRule }
+
 // Flag returns the document. Its slices must not be changed.
 func (c *Compiled) Flag() *Flag { return &c.flag }
 

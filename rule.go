@@ -88,18 +88,19 @@ func compileRule(r Rule, segments map[string]*Matcher) (matcher, error) {
 func matchAny(rules []matcher, s *Subject) bool {
 	for i := range rules {
 		m := &rules[i]
-		if m.segment != nil {
-			if m.segment.Match(s) {
+		if m.attribute == "" {
+			if m.values.has(s.Key) || m.segment != nil && m.segment.Match(s) {
 				return true
 			}
 			continue
 		}
-		value, ok := s.Key, true
-		if m.attribute != "" {
-			value, ok = s.Attribute(m.attribute)
-		}
-		if ok && m.values.has(value) != m.not {
-			return true
+		for j := range s.Attributes {
+			if a := &s.Attributes[j]; a.Name == m.attribute {
+				if m.values.has(a.Value) != m.not {
+					return true
+				}
+				break
+			}
 		}
 	}
 	return false
@@ -125,14 +126,16 @@ func setOf(values []string) set {
 }
 
 func (s *set) has(v string) bool {
-	for i := range s.few {
-		if s.few[i] == v {
+	for _, w := range s.few {
+		// Most strings differ at once, which is cheaper to see than to be told.
+		if len(v) == len(w) && (v == "" || v[0] == w[0] && v == w) {
 			return true
 		}
 	}
-	if s.many == nil {
-		return false
-	}
+	return s.many != nil && s.hasMany(v)
+}
+
+func (s *set) hasMany(v string) bool {
 	_, ok := s.many[v]
 	return ok
 }

@@ -1,0 +1,338 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/rampart-dev/rampart/flagstore"
+)
+
+// The patience with the store, and the pace of looking after it.
+const (
+	answerWithin  = 2 * time.Second        // one small read
+	loadWithin    = 10 * time.Second       // everything; 1,000 flags take a millisecond
+	probeEvery    = time.Second            // at most this long on a feed that is silently dead
+	probeSoonest  = 200 * time.Millisecond // where a busy feed falls silent
+	messageWithin = 100 * time.Millisecond // that a message may come after the write is visible
+	confirmEvery  = 10 * time.Second       // readers are forgotten after a minute
+	firstBackoff  = 50 * time.Millisecond  // between attempts to follow; doubled up to
+	lastBackoff   = 5 * time.Second        // so that a store that comes back is found soon
+)
+
+// A position is how far the client has come. It is guarded by Client.mu.
+type position struct {
+	epoch    string
+	revision int64
+	proved   time.Time     // when the state was last known to be current
+	heard    time.Time     // the last message
+	usual    time.Duration // between messages, smoothed
+	started  bool          // a snapshot of the store was joined
+	moved    chan struct{} // closed and replaced at every change of the position
+	cut      func()        // ends the current subscription
+	failure  string        // why the store is out of reach
+}
+
+// follow keeps a subscription alive.
+func (c *Client) follow(ctx context.Context) {
+	backoff := firstBackoff
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := c.followOnce(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > lastBackoff {
+			backoff = firstBackoff
+		}
+		c.failed("follow", err)
+		pause(ctx, jitter(backoff))
+		backoff = min(2*backoff, lastBackoff)
+	}
+}
+
+// followOnce subscribes, loads everything once the subscription is acknowledged,
+// and then applies what was published since.
+func (c *Client) followOnce(ctx context.Context) error {
+	ctx, cut := context.WithCancel(ctx)
+	defer cut()
+	late := time.AfterFunc(answerWithin, cut)
+	sub, err := c.feed.Follow(ctx)
+	inTime := late.Stop()
+	if sub != nil {
+		defer sub.Close()
+	}
+	switch {
+	case !inTime:
+		return errors.New("subscribe: no acknowledgement")
+	case err != nil:
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	c.mu.Lock()
+	c.position.cut = cut
+	c.mu.Unlock()
+	if err := c.load(ctx, "subscribed"); err != nil {
+		return err
+	}
+	for {
+		change, err := sub.Next(ctx)
+		if err != nil {
+			return fmt.Errorf("read the change feed: %w", err)
+		}
+		if c.apply(change) {
+			if err := c.load(ctx, "gap"); err != nil {
+				return err
+			}
+		}
+		if change.Confirm {
+			signal(c.confirm)
+		}
+	}
+}
+
+// load joins everything that the store knows.
+func (c *Client) load(ctx context.Context, why string) error {
+	ctx, cancel := context.WithTimeout(ctx, loadWithin)
+	defer cancel()
+	c.mu.Lock()
+	before, asked := c.position.revision, time.Now()
+	c.mu.Unlock()
+	snapshot, err := c.feed.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("load flags: %w", err)
+	}
+	first := c.take(snapshot, why, before, asked)
+	if first {
+		// A flag whose lease ended before this process began must not be served even once.
+		c.readLeasesOnce(ctx)
+		signal(c.confirm)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.position.started {
+		c.position.started = true
+		close(c.loaded)
+	}
+	c.move()
+	return nil
+}
+
+// take joins a snapshot and reports whether it is the first of the store.
+func (c *Client) take(s flagstore.Snapshot, why string, before int64, asked time.Time) (first bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := &c.position
+	first = !p.started
+	if !first && s.Epoch != p.epoch {
+		c.log.Warn("flag store has a new epoch; keeping every flag at its highest version", "was", p.epoch, "is", s.Epoch)
+	}
+	if !first {
+		c.metrics.resynced(why)
+	}
+	c.reached()
+	c.joinSnapshot(s, FromStore)
+	c.publishNames()
+	// A message that came while the snapshot was read may be ahead of it.
+	if s.Revision > p.revision || p.revision == before {
+		p.revision = s.Revision
+	}
+	p.epoch, p.proved = s.Epoch, asked
+	signal(c.leaseDue)
+	return first
+}
+
+// apply joins a change and reports whether changes before it are missing.
+func (c *Client) apply(ch flagstore.Change) (gap bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, p := time.Now(), &c.position
+	c.joinChange(ch)
+	c.publishNames()
+	p.hear(now)
+	switch {
+	case ch.Revision == 0: // not to be understood by this reader
+		return true
+	case ch.Revision <= p.revision: // a duplicate, or older than the snapshot
+		return false
+	case ch.Previous != p.revision:
+		return true
+	}
+	p.revision, p.proved = ch.Revision, now
+	signal(c.leaseDue)
+	c.move()
+	return false
+}
+
+// hear notes that a message came.
+func (p *position) hear(now time.Time) {
+	if gap := now.Sub(p.heard); p.heard.IsZero() {
+		p.usual = probeEvery
+	} else {
+		p.usual += (gap - p.usual) / 4
+	}
+	p.heard = now
+}
+
+// move tells those who wait that the position has changed. The caller holds c.mu.
+func (c *Client) move() {
+	close(c.position.moved)
+	c.position.moved = make(chan struct{})
+}
+
+// probe compares the revision with the store's. Only data prove that the feed is
+// alive: a subscription can starve while its connection answers PING.
+func (c *Client) probe(ctx context.Context) {
+	for pause(ctx, jitter(c.probeIn())) {
+		asked := time.Now()
+		epoch, revision, err := c.askRevision(ctx)
+		if err != nil {
+			c.failed("probe", err)
+			continue
+		}
+		if c.caughtUp(ctx, epoch, revision, asked) {
+			continue
+		}
+		if err := c.load(ctx, "revision"); err != nil {
+			c.failed("load", err)
+		}
+		c.resubscribe()
+	}
+}
+
+func (c *Client) askRevision(ctx context.Context) (string, int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return c.feed.Revision(ctx)
+}
+
+// probeIn returns a second; less where a feed that was busy has been silent for
+// longer than usual.
+func (c *Client) probeIn() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := &c.position
+	if p.heard.IsZero() {
+		return probeEvery
+	}
+	usual := max(p.usual, time.Since(p.heard)/10)
+	return max(probeSoonest, min(3*usual, probeEvery))
+}
+
+// caughtUp reports whether the client is where the store is, or gets there by a
+// message that is on its way.
+func (c *Client) caughtUp(ctx context.Context, epoch string, revision int64, asked time.Time) bool {
+	timeout := time.NewTimer(messageWithin)
+	defer timeout.Stop()
+	for {
+		c.mu.Lock()
+		p := &c.position
+		equal := p.started && epoch == p.epoch && revision == p.revision
+		ahead := p.started && epoch == p.epoch && p.revision > revision && p.heard.After(asked)
+		if equal {
+			p.proved = asked
+			c.reached()
+		}
+		moved := p.moved
+		c.mu.Unlock()
+		if equal || ahead {
+			return true
+		}
+		select {
+		case <-moved:
+		case <-timeout.C:
+			return false
+		case <-ctx.Done():
+			return true
+		}
+	}
+}
+
+// resubscribe ends a subscription that has missed something.
+func (c *Client) resubscribe() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.position.cut != nil {
+		c.position.cut()
+	}
+}
+
+// confirmPosition tells the store how far this reader has come.
+func (c *Client) confirmPosition(ctx context.Context) {
+	for {
+		c.confirmOnce(ctx)
+		timer := time.NewTimer(jitter(confirmEvery))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		case <-c.confirm:
+			timer.Stop()
+		}
+	}
+}
+
+func (c *Client) confirmOnce(ctx context.Context) {
+	c.mu.Lock()
+	started := c.position.started
+	reader := flagstore.Reader{ID: c.options.ID, Service: c.options.Service, Revision: c.position.revision}
+	c.mu.Unlock()
+	if !started {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	if err := c.feed.Confirm(ctx, reader); err != nil {
+		c.failed("confirm", err)
+	}
+}
+
+// failed notes that the store is out of reach, and logs the first of a row.
+func (c *Client) failed(doing string, err error) {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.position.failure == "" {
+		c.log.Warn("flag store is out of reach; serving the last state", "doing", doing, "error", err)
+	}
+	c.position.failure = err.Error()
+}
+
+// reached notes that the store has answered. The caller holds c.mu.
+func (c *Client) reached() {
+	if c.position.failure != "" {
+		c.position.failure = ""
+		c.log.Info("flag store is within reach again")
+	}
+}
+
+// pause waits and reports whether there is reason to go on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// jitter spreads readers that were started together: 75 to 125 % of d.
+func jitter(d time.Duration) time.Duration {
+	return d*3/4 + rand.N(d/2+1)
+}
+
+func random32() uint32 { return rand.Uint32() }
+
+// signal wakes whoever waits on a channel of one place.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,115 @@
+package client
+
+import (
+	"context"
+	"math"
+	"regexp"
+	"sync/atomic"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// maxEvents bounds the names that Track counts; each is a label.
+const maxEvents = 50
+
+var eventName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+
+// eventCounts are the counters of one event of one flag.
+type eventCounts [arms][allBuckets]struct{ events, value atomic.Uint64 }
+
+// Track counts a business event of the request's subject, such as
+// checkout_completed with the value of the order, on every flag with a launch that
+// was decided for the subject: in this request, or in an earlier one that this
+// process served. It is attributed to the arm in force now.
+//
+// Names are lower-case words joined by underscores, at most 50 of them; declare
+// them in Options.Events, so that their series start at zero. Values below zero
+// are left out, because counters only grow.
+func (c *Client) Track(ctx context.Context, event string, value float64) {
+	c.track(FromContext(ctx), FromContext(ctx).Subject(), event, value)
+}
+
+// TrackSubject is Track for a subject that no request is at work for.
+func (c *Client) TrackSubject(s *rampart.Subject, event string, value float64) {
+	c.track(nil, s, event, value)
+}
+
+func (c *Client) track(r *Request, s *rampart.Subject, event string, value float64) {
+	if s == nil || !c.telemetry.mayCount(event) {
+		if c.unknown.first("event " + event) {
+			c.log.Warn("event is not counted: its name is bad, or one too many, or no subject is known", "event", event)
+		}
+		return
+	}
+	for _, f := range *c.names.Load() {
+		l := f.live.Load()
+		if l == nil || l.counts == nil {
+			continue
+		}
+		_, arm, _ := l.Ask(s)
+		if unit := l.UnitOf(s); r.decided(f) || unit != "" && l.counts.series.exposed.has(rampart.UnitHash(unit)) {
+			l.counts.series.event(event, arm, unit, value)
+		}
+	}
+}
+
+func (r *Request) decided(f *Flag) bool {
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.has(f)
+}
+
+// mayCount admits a name, and makes its series on every flag with a launch.
+func (t *telemetry) mayCount(event string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.events[event] {
+		return true
+	}
+	if len(t.events) >= maxEvents || !eventName.MatchString(event) {
+		return false
+	}
+	t.events[event] = true
+	for _, s := range t.flags {
+		s.addEvent(event)
+	}
+	return true
+}
+
+// addEvent makes the counters of an event. The caller holds telemetry.mu.
+func (s *series) addEvent(event string) {
+	was := s.events.Load()
+	events := make(map[string]*eventCounts, 1)
+	if was != nil {
+		for name, counts := range *was {
+			events[name] = counts
+		}
+	}
+	events[event] = &eventCounts{}
+	s.events.Store(&events)
+}
+
+func (s *series) event(event string, arm rampart.Arm, unit string, value float64) {
+	counts := (*s.events.Load())[event]
+	if counts == nil {
+		return
+	}
+	bucket := noBucket
+	if unit != "" {
+		bucket = rampart.TelemetryBucket(unit)
+	}
+	cell := &counts[arm][bucket]
+	cell.events.Add(1)
+	if !(value > 0) || math.IsInf(value, 0) {
+		return
+	}
+	for {
+		was := cell.value.Load()
+		if cell.value.CompareAndSwap(was, math.Float64bits(math.Float64frombits(was)+value)) {
+			return
+		}
+	}
+}
