@@ -165,7 +165,7 @@ func gatesWithDefaults(gates []Gate) []Gate {
 		if g.Probe != nil {
 			c := *g.Probe
 			c.Interval = or(c.Interval, DefaultProbeInterval)
-			c.Timeout = or(c.Timeout, min(DefaultProbeTimeout, c.Interval))
+			c.Timeout = or(c.Timeout, min(DefaultProbeTimeout, max(c.Interval, Duration(time.Second))))
 			c.Failures = or(c.Failures, DefaultProbeFailures)
 			g.Probe = &c
 		}
@@ -174,7 +174,7 @@ func gatesWithDefaults(gates []Gate) []Gate {
 }
 
 func (p Plan) finishWithDefaults() *Finish {
-	if p.Finish == nil && p.Profile == Express { // its only step has already watched everybody
+	if p.Finish == nil && p.Profile == Express && p.Stages[0].highest() == Full { // its only step has watched everybody
 		return &Finish{Percent: Full}
 	}
 	if p.Finish == nil {

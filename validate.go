@@ -153,7 +153,7 @@ func (c *checker) goals() {
 func (c *checker) finish() {
 	f, last := c.plan.Finish, Percent(0)
 	for _, s := range c.plan.Stages {
-		last = max(last, s.highest())
+		last = max(last, min(s.highest(), Full))
 	}
 	if c.share("finish.percent", f.Percent) && f.Percent < last {
 		c.wrong("finish.percent", "finish at or above the last step, usually at 100", "%s is below the last step, %s", f.Percent, last)

@@ -42,6 +42,7 @@ func (c *checker) rule(path string, r Rule) {
 func (c *checker) keys(path string, keys []string) {
 	if len(keys) > maxKeys {
 		c.wrong(path, "put them into a segment", "has %d entries; %d are the most", len(keys), maxKeys)
+		return
 	}
 	for k, key := range keys {
 		if key == "" || len(key) > maxLabel || !printable(key) {

@@ -19,7 +19,9 @@ func (c *checker) stages() {
 		included = slices.Concat(included, s.Include) // they stay on until a turning back
 		c.rules(path+".include", s.Include)
 		c.rules(path+".where", s.Where)
-		c.document(path+".include", included)
+		if len(s.Include) > 0 {
+			c.document(path+".include", included)
+		}
 		c.document(path+".where", s.Where)
 		if before != nil && s.highest() > 0 && !widens(before.Where, s.Where) {
 			c.wrong(path+".where", "repeat the rules of the earlier stage and add to them, or leave where out",
@@ -44,12 +46,13 @@ func (c *checker) stages() {
 
 // order sees to it that the stages are phases, each at most once, in their order.
 func (c *checker) order() {
-	last, seen := -1, map[Phase]bool{}
+	last, unknown, seen := -1, false, map[Phase]bool{}
 	for i, s := range c.plan.Stages {
 		path, at := fmt.Sprintf("stages[%d].phase", i), s.Phase.Index()
 		switch {
 		case at < 0:
 			c.oneOf(path, string(s.Phase), phaseNames()...)
+			unknown = true
 			continue
 		case seen[s.Phase]:
 			c.wrong(path, "give one stage several steps", "%s is repeated", s.Phase)
@@ -65,7 +68,7 @@ func (c *checker) order() {
 			skipped = append(skipped, string(phase))
 		}
 	}
-	if len(skipped) > 0 && c.plan.Profile != Express {
+	if len(skipped) > 0 && !unknown && c.plan.Profile != Express {
 		c.warn("stages", "each phase finds what the others cannot; leave one out on purpose only", "skip %s", strings.Join(skipped, ", "))
 	}
 }
