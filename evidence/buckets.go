@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// bucketCount is how many telemetry buckets there are: a second hash of the
-// unit, modulo 20 (READPATH.md, section 4).
+// bucketCount is how many telemetry buckets there are: the client labels its
+// counters with a second hash of the unit, modulo 20.
 const bucketCount = 20
 
 // Buckets are the events of one tick by arm and telemetry bucket.
@@ -98,19 +98,18 @@ func (d *Dispersion) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (b *Buckets) check(at int64) error {
+// impossible tells which bucket has counts that cannot be, and why.
+func (b *Buckets) impossible() string {
 	if b == nil {
-		return nil
+		return ""
 	}
 	for i := range bucketCount {
-		for _, arm := range [...]struct {
-			name  string
-			value float64
-		}{{"on", b.On[i]}, {"off", b.Off[i]}} {
-			if reason := impossible(arm.value, false); reason != "" {
-				return &BadTick{At: at, Reason: fmt.Sprintf("events of bucket %d of the %s arm: %s", i, arm.name, reason)}
-			}
+		if reason := impossible(b.On[i], false); reason != "" {
+			return fmt.Sprintf("events of bucket %d of the on arm: %s", i, reason)
+		}
+		if reason := impossible(b.Off[i], false); reason != "" {
+			return fmt.Sprintf("events of bucket %d of the off arm: %s", i, reason)
 		}
 	}
-	return nil
+	return ""
 }

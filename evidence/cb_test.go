@@ -3,6 +3,7 @@ package evidence_test
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ const interval = 15_000 // ms: a tick of the reference case
 // error ratio 0.5 %, a tick every 15 s.
 type world struct {
 	rng      *rand.Rand
+	units    float64 // a tick, both arms
 	exposure float64
 	base     float64
 	rho      float64 // rate ratio from tick onset on
@@ -23,17 +25,16 @@ type world struct {
 }
 
 func reference(seed uint64, exposure, rho float64, onset int) *world {
-	return &world{rng: rand.New(rand.NewPCG(seed, 1)), exposure: exposure, base: 0.005, rho: rho, onset: onset}
+	return &world{rng: rand.New(rand.NewPCG(seed, 1)), units: 7500, exposure: exposure, base: 0.005, rho: rho, onset: onset}
 }
 
 func (w *world) tick(i int) evidence.Tick {
-	const units = 7500
-	n1 := math.Round(units * w.exposure)
+	n1 := math.Round(w.units * w.exposure)
 	rho := 1.0
 	if i >= w.onset {
 		rho = w.rho
 	}
-	t := evidence.Tick{At: int64(i+1) * interval, N1: n1, N0: units - n1}
+	t := evidence.Tick{At: int64(i+1) * interval, N1: n1, N0: w.units - n1}
 	t.X1 = min(t.N1, poisson(w.rng, n1*w.base*rho))
 	t.X0 = min(t.N0, poisson(w.rng, t.N0*w.base))
 	return t
@@ -147,3 +148,28 @@ func BenchmarkFold(b *testing.B) {
 
 // ticksLong is how long so many ticks of the reference case are.
 func ticksLong(n int) time.Duration { return time.Duration(n*interval) * time.Millisecond }
+
+// BenchmarkGateTick is what one gate costs at one tick, the look included.
+func BenchmarkGateTick(b *testing.B) {
+	l, err := evidence.NewLaunch(evidence.Budget{}, evidence.GateSpec{Name: "errors", Weight: 0.2, Ratio: evidence.Config{Schedule: dayPlan}})
+	require.NoError(b, err)
+	w := reference(1, 0.05, 1, 0)
+	ticks := make([]evidence.Tick, 4096)
+	for i := range ticks {
+		ticks[i] = w.tick(i)
+	}
+	g := l.Gate("errors")
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		t := ticks[i%len(ticks)]
+		t.At = int64(i) * interval
+		_, _ = g.Fold(t, early)
+		l.Look(t.At)
+	}
+}
+
+func replace(t *testing.T, text, old, new string) string {
+	t.Helper()
+	require.Contains(t, text, old)
+	return strings.Replace(text, old, new, 1)
+}

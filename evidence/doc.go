@@ -27,7 +27,8 @@
 //
 // The package reads no clock, does no input or output and draws no random
 // numbers. State is small, versioned JSON; folding the same ticks in the same
-// order gives the same bits, however the ticks were split over attempts.
+// order gives the same bits, however the ticks were split over attempts. Not
+// here yet: the robust form over buckets, KPI means, objectives and baselines.
 //
 // # Sources
 //

@@ -9,8 +9,8 @@ import "math"
 //
 //	n1 p0 rho ln(p1/p*) + n0 p0 ln(p0/p*)   p1 = rho p0   p* = (n1 p1 + n0 p0)/(n1 + n0)
 //
-// It is 0 where an arm has no units or nothing ever happens. Source:
-// STATISTICS.md, section 11; Wald.
+// It is 0 where an arm has no units or nothing ever happens. Source: Wald,
+// "Sequential Analysis", for two Poisson arms that share their base rate.
 func Information(n1, n0, p0, rho float64) float64 {
 	return klPoisson(n1, rho*p0, n0, p0, 1)
 }

@@ -69,41 +69,47 @@ func (e *BadTick) Error() string {
 func (t Tick) Check() error { return t.check(false) }
 
 func (t Tick) check(rate bool) error {
-	counts := [...]struct {
-		name  string
-		value float64
-		units bool
-	}{
-		{"events of the on arm", t.X1, false},
-		{"units of the on arm", t.N1, true},
-		{"events of the off arm", t.X0, false},
-		{"units of the off arm", t.N0, true},
-	}
-	for _, c := range counts {
-		if reason := impossible(c.value, rate && c.units); reason != "" {
-			return &BadTick{At: t.At, Reason: c.name + ": " + reason}
-		}
-	}
+	reason := t.Buckets.impossible()
 	for _, arm := range [...]struct {
 		name string
 		x, n float64
 	}{{"on", t.X1, t.N1}, {"off", t.X0, t.N0}} {
-		if !rate && arm.x > arm.n {
-			return &BadTick{At: t.At, Reason: fmt.Sprintf("%s arm has more events (%g) than units (%g)", arm.name, arm.x, arm.n)}
+		if reason != "" {
+			break
 		}
-		if rate && arm.n == 0 && arm.x > 0 {
-			return &BadTick{At: t.At, Reason: fmt.Sprintf("%s arm has %g events but no share of the traffic", arm.name, arm.x)}
-		}
+		reason = impossibleArm(arm.name, arm.x, arm.n, rate)
 	}
-	return t.Buckets.check(t.At)
+	if reason != "" {
+		return &BadTick{At: t.At, Reason: reason}
+	}
+	return nil
+}
+
+func impossibleArm(arm string, x, n float64, rate bool) string {
+	if reason := impossible(x, false); reason != "" {
+		return fmt.Sprintf("events of the %s arm: %s", arm, reason)
+	}
+	if reason := impossible(n, rate); reason != "" {
+		return fmt.Sprintf("units of the %s arm: %s", arm, reason)
+	}
+	switch {
+	case !rate && x > n:
+		return fmt.Sprintf("%s arm has more events (%g) than units (%g)", arm, x, n)
+	case rate && n == 0 && x > 0:
+		return fmt.Sprintf("%s arm has %g events but no share of the traffic", arm, x)
+	}
+	return ""
 }
 
 // maxCount keeps sums of counts exact: float64 has no gaps below 2^53, and no
 // launch counts near 2^50 events in one tick.
 const maxCount = 1 << 50
 
+// impossible tells why v cannot be a count or, where it need not be whole, a share.
 func impossible(v float64, share bool) string {
 	switch {
+	case v >= 0 && v <= maxCount && (share || v == math.Trunc(v)):
+		return ""
 	case math.IsNaN(v):
 		return "not a number"
 	case math.IsInf(v, 0):
@@ -112,10 +118,8 @@ func impossible(v float64, share bool) string {
 		return fmt.Sprintf("negative (%g)", v)
 	case v > maxCount:
 		return fmt.Sprintf("too large to be a count (%g)", v)
-	case !share && v != math.Trunc(v):
-		return fmt.Sprintf("not whole (%g)", v)
 	}
-	return ""
+	return fmt.Sprintf("not whole (%g)", v)
 }
 
 func (m Moment) check() error {
