@@ -103,9 +103,10 @@ func TestAcquireTakesOnlyFromWhomItMay(t *testing.T) {
 		{name: "one that is named", holder: "launch/test/dead", takes: []string{"x", "launch/test/dead"}},
 		{name: "one that is not among the named", holder: "launch/test/live", takes: []string{"launch/test/dead"}, want: flagstore.ErrOwned},
 	}
+	s, srv := open(t)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, _ := open(t)
+			empty(t, s, srv)
 			put(t, s, with(expose(1, 100), by(test.holder)))
 			in := ask(launch, 5)
 			in.Takes = test.takes

@@ -75,9 +75,10 @@ func TestRenewingIsRefused(t *testing.T) {
 			given: func(t *testing.T, s *flagstore.Store) { t.Helper(); put(t, s, expose(20, 500)) },
 		},
 	}
+	s, srv := open(t)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, _ := open(t)
+			empty(t, s, srv)
 			put(t, s, with(expose(10, 500), leased(time.Hour)))
 			if test.given != nil {
 				test.given(t, s)

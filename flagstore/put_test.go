@@ -144,9 +144,10 @@ func TestPutAnswers(t *testing.T) {
 			},
 		},
 	}
+	s, srv := open(t)
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s, srv := open(t)
+			empty(t, s, srv)
 			if test.given != nil {
 				test.given(world{t, s, srv})
 			}

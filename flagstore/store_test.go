@@ -33,6 +33,13 @@ func open(t testing.TB, args ...string) (*flagstore.Store, *redistest.Server) {
 	return s, srv
 }
 
+// empty gives the next case a store as new.
+func empty(t *testing.T, s *flagstore.Store, srv *redistest.Server) {
+	t.Helper()
+	require.NoError(t, srv.Client().FlushAll(context.Background()).Err())
+	require.NoError(t, s.Setup(context.Background(), namespace))
+}
+
 func TestMain(m *testing.M) {
 	flagstore.SilenceDriver()
 	os.Exit(m.Run())

@@ -1,0 +1,80 @@
+package flagstore_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/flagstore"
+)
+
+func TestReadersConfirm(t *testing.T) {
+	ctx := context.Background()
+	s, srv := open(t)
+	confirm := func(id string, revision int64) {
+		t.Helper()
+		require.NoError(t, s.Confirm(ctx, flagstore.Reader{ID: id, Service: "shop", Revision: revision}))
+	}
+	const revision = int64(1_800_000_000_000_001)
+	confirm("b", revision)
+	confirm("a", revision-1)
+	confirm("c", revision+1)
+
+	confirmed, total, err := s.Confirmed(ctx, revision)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 3}, []int{confirmed, total})
+	got, lagging, err := s.WaitConfirmed(ctx, revision, 20*time.Millisecond)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 3}, []int{got.Confirmed, got.Readers})
+	require.Len(t, lagging, 1)
+	require.Equal(t, "a", lagging[0].ID)
+	require.Equal(t, revision-1, lagging[0].Revision)
+
+	done := make(chan error, 1)
+	go func() {
+		got, lagging, err := s.WaitConfirmed(ctx, revision, time.Minute)
+		if err == nil && (got.Confirmed != 3 || len(lagging) > 0) {
+			err = fmt.Errorf("%+v %v", got, lagging)
+		}
+		done <- err
+	}()
+	confirm("a", revision)
+	require.NoError(t, <-done)
+
+	silent := time.Now().Add(-2 * flagstore.Silence).UnixMilli()
+	require.NoError(t, srv.Client().ZAdd(ctx, "rampart:{test}:readers:seen", redis.Z{Score: float64(silent), Member: "b"}).Err())
+	all, err := s.Readers(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "c"}, []string{all[0].ID, all[1].ID})
+	require.WithinDuration(t, time.Now(), all[0].At, time.Minute)
+	_, total, err = s.Confirmed(ctx, revision)
+	require.NoError(t, err)
+	require.Equal(t, 2, total, "who is silent for a minute is gone")
+	for _, key := range []string{"readers", "readers:seen", "readers:at"} {
+		ids, err := srv.Client().Eval(ctx, "return redis.call(redis.call('TYPE', KEYS[1]).ok == 'hash' and 'HLEN' or 'ZCARD', KEYS[1])",
+			[]string{"rampart:{test}:" + key}).Int()
+		require.NoError(t, err)
+		require.Equal(t, 2, ids, key)
+	}
+}
+
+func TestConfirmRefusesReadersWithoutAName(t *testing.T) {
+	s, _ := open(t)
+	for _, r := range []flagstore.Reader{{}, {ID: strings.Repeat("x", 300)}, {ID: "a", Service: strings.Repeat("x", 300)}} {
+		require.Equal(t, rampart.Invalid, rampart.KindOf(s.Confirm(context.Background(), r)))
+	}
+}
+
+func TestNobodyToWaitForIsNoWait(t *testing.T) {
+	s, _ := open(t)
+	got, lagging, err := s.WaitConfirmed(context.Background(), 1, time.Hour)
+	require.NoError(t, err)
+	require.Zero(t, got.Readers)
+	require.Empty(t, lagging)
+}
