@@ -1,10 +1,13 @@
 package starter
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
@@ -20,12 +23,18 @@ type Options struct {
 	Temporal    string // host:port; 127.0.0.1:7233
 	Namespace   string // default
 	APIKey      string // of Temporal; sent only over TLS
+	APIKeyFile  string // instead; read for every call, so that the key can be rotated
 	TLS         TLS    // to Temporal
 	Redis       string // redis://127.0.0.1:6379/0; rediss:// is TLS
 	UI          string // address of Temporal UI, for links; empty: no links
 
+	RedisPassword     string // instead of the URL's
+	RedisPasswordFile string // instead
+
 	Logger  sdklog.Logger         // of the Temporal client; nil: silent
 	Metrics client.MetricsHandler // of the Temporal client; nil: none
+
+	mistake error // of the environment, found by Bind
 }
 
 // TLS says how to reach Temporal safely.
@@ -39,27 +48,31 @@ type TLS struct {
 // Dial returns a Starter. It connects when it is first used, so that what needs only
 // the store works while Temporal is away, and the other way round.
 func Dial(o Options) (*Starter, error) {
+	if o.mistake != nil {
+		return nil, o.mistake
+	}
 	o = o.withDefaults()
 	if err := rampart.CheckName("an environment", o.Environment); err != nil {
 		return nil, err
 	}
-	tlsConfig, err := o.TLS.config(o.APIKey != "")
+	credentials, err := o.credentials()
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := o.TLS.config(credentials != nil)
 	if err != nil {
 		return nil, err
 	}
 	options := client.Options{
 		HostPort: o.Temporal, Namespace: o.Namespace, Logger: o.Logger, MetricsHandler: o.Metrics,
-		ConnectionOptions: client.ConnectionOptions{TLS: tlsConfig},
-	}
-	if o.APIKey != "" {
-		options.Credentials = client.NewAPIKeyStaticCredentials(o.APIKey)
+		ConnectionOptions: client.ConnectionOptions{TLS: tlsConfig}, Credentials: credentials,
 	}
 	temporal, err := client.NewLazyClient(options)
 	if err != nil {
 		return nil, rampart.Errorf(rampart.Invalid, "Temporal at %s", o.Temporal).
 			WithHint("the address is host:port, such as 127.0.0.1:7233").Because(err)
 	}
-	store, err := flagstore.Open(flagstore.Options{URL: o.Redis, Environment: o.Environment})
+	store, err := o.store()
 	if err != nil {
 		temporal.Close()
 		return nil, err
@@ -78,7 +91,7 @@ func (o Options) withDefaults() Options {
 		field *string
 		value string
 	}{
-		{&o.Environment, "production"}, {&o.Temporal, "127.0.0.1:7233"}, {&o.Namespace, "default"}, {&o.Redis, "redis://127.0.0.1:6379/0"},
+		{&o.Environment, DefaultEnvironment}, {&o.Temporal, DefaultTemporal}, {&o.Namespace, DefaultNamespace}, {&o.Redis, DefaultRedis},
 	} {
 		if *d.field == "" {
 			*d.field = d.value
@@ -88,6 +101,49 @@ func (o Options) withDefaults() Options {
 		o.Logger = silent{}
 	}
 	return o
+}
+
+// credentials returns what Temporal knows this client by; nil where it does not ask.
+func (o Options) credentials() (client.Credentials, error) {
+	switch {
+	case o.APIKeyFile != "":
+		if _, err := secretIn(o.APIKeyFile); err != nil { // known at once, and not at the first call
+			return nil, err
+		}
+		return client.NewAPIKeyDynamicCredentials(func(context.Context) (string, error) { return secretIn(o.APIKeyFile) }), nil
+	case o.APIKey != "":
+		return client.NewAPIKeyStaticCredentials(o.APIKey), nil
+	}
+	return nil, nil
+}
+
+func (o Options) store() (*flagstore.Store, error) {
+	if o.RedisPasswordFile != "" {
+		var err error
+		if o.RedisPassword, err = secretIn(o.RedisPasswordFile); err != nil {
+			return nil, err
+		}
+	}
+	return flagstore.Open(flagstore.Options{URL: o.Redis, Environment: o.Environment, Password: o.RedisPassword})
+}
+
+// maxSecret bounds a file that is said to hold a secret: API keys of a few
+// kilobytes exist.
+const maxSecret = 16 << 10
+
+// secretIn reads a secret from a file, less the line break that editors leave.
+func secretIn(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", rampart.Errorf(rampart.Invalid, "a secret cannot be read").Because(err)
+	}
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	secret := strings.TrimSpace(string(b))
+	if err != nil || secret == "" || len(b) > maxSecret {
+		return "", rampart.Errorf(rampart.Invalid, "%s holds no secret", file).WithHint("it must hold the secret and nothing else").Because(err)
+	}
+	return secret, nil
 }
 
 // silent keeps the Temporal client from writing to the terminal of a person.

@@ -79,7 +79,7 @@ func (s *Starter) silent(cause error) error {
 	defer cancel()
 	if _, err := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
 		return rampart.Errorf(rampart.Unreachable, "Temporal at %s does not answer", s.Address).
-			WithHint("is it running? name another address with --temporal or RAMPART_TEMPORAL; rampart kill works without it").Because(cause)
+			WithHint("is it running? name another address with --temporal or RAMPART_TEMPORAL_ADDRESS; rampart kill works without it").Because(cause)
 	}
 	return rampart.Errorf(rampart.Unreachable, "no worker answers for %s", s.Environment()).
 		WithHint("Temporal at %s is there, but nobody works on the queue %s: start one with rampart worker --env %s",
