@@ -32,10 +32,9 @@
 //
 // # Sources
 //
-// Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform Chernoff bounds" and
-// "Time-uniform, nonparametric, nonasymptotic confidence sequences"; Lindon and
-// Malek, "Anytime-valid inference for multinomial count data"; Waudby-Smith et
-// al., "Time-uniform central limit theory and asymptotic confidence sequences";
-// Fischer and Ramdas, "Improving Wald's sequential probability ratio test by
-// avoiding overshoot"; Lan and DeMets, "Discrete sequential boundaries".
+// Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform Chernoff bounds"; Lindon and
+// Malek, "Anytime-valid inference for multinomial count data"; Lindon, Sanden,
+// Shirikian, "Rapid regression detection in software deployments"; Waudby-Smith
+// et al., "Time-uniform central limit theory"; Fischer and Ramdas, "Avoiding
+// overshoot"; Lan and DeMets, "Discrete sequential boundaries".
 package evidence

@@ -98,8 +98,10 @@ func (l *Launch) Look(at int64) Look {
 	}
 	look := Look{At: at, LogE: l.LogE()}
 	look.Gate, look.Share = l.tripped(look.LogE)
-	if look.Reached = look.LogE >= l.Limit()-rounding; look.Reached {
-		l.reached = &look
+	if look.LogE >= l.Limit()-rounding {
+		look.Reached = true
+		first := look
+		l.reached = &first
 	}
 	return look
 }

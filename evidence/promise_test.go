@@ -96,7 +96,7 @@ func binomial(x, m, s float64) float64 {
 
 func TestAHarmlessGateSeldomReachesItsLimit(t *testing.T) {
 	t.Parallel()
-	const runs, ticks = 600, 800
+	const runs, ticks = 400, 800
 	const alpha = 0.05
 	for _, c := range []struct {
 		name     string
@@ -138,7 +138,7 @@ func TestAHarmlessGateSeldomReachesItsLimit(t *testing.T) {
 // of which look at the same counts, and looks after every tick.
 func TestAHarmlessLaunchIsSeldomTurnedBack(t *testing.T) {
 	t.Parallel()
-	const runs, ticks = 150, 300
+	const runs, ticks = 120, 250
 	var turned int
 	for run := range runs {
 		l := newLaunch(t, evidence.Budget{}, evidence.GateSpec{Name: "errors", Weight: 0.2}, evidence.GateSpec{Name: "errors again"},
