@@ -2,6 +2,7 @@ package gates
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 
@@ -15,6 +16,11 @@ type Options struct {
 	// time from the instant of a scrape until the sample can be queried: by
 	// default a second, of which a healthy scrape takes a tenth.
 	ScrapeLag time.Duration
+	// Dial connects probes. By default link-local addresses are refused, behind
+	// which clouds keep the credentials of their machines.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Now is the clock by which probes are due, time.Now by default.
+	Now func() time.Time
 }
 
 // DefaultScrapeLag is the scrape lag of a judge that is told no other.
@@ -26,24 +32,24 @@ const DefaultScrapeLag = time.Second
 type Judge struct {
 	source Source
 	lag    time.Duration
+	prober prober
+	now    func() time.Time
 }
 
 // New returns a judge.
 func New(o Options) *Judge {
-	if o.ScrapeLag == 0 {
-		o.ScrapeLag = DefaultScrapeLag
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	return &Judge{source: o.Source, lag: o.ScrapeLag}
-}
-
-// Judges returns an error where a gate is of a kind that this version does not judge.
-func Judges(g rampart.Gate) error {
-	switch g.Kind() {
-	case rampart.KindThreshold:
-		return nil
+	if o.Source == nil {
+		o.Source = nowhere{}
 	}
-	return rampart.Errorf(rampart.Refused, "gate %s: this version does not judge gates of kind %q", g.Name, g.Kind()).
-		WithHint("use a threshold")
+	return &Judge{
+		source: o.Source,
+		lag:    or(o.ScrapeLag, DefaultScrapeLag),
+		prober: newProber(o.Dial),
+		now:    o.Now,
+	}
 }
 
 // Judge looks at the gates once and takes what it sees into the state. A tick that
@@ -58,29 +64,91 @@ func (j *Judge) Judge(ctx context.Context, look Look, s *State) (rampart.Verdict
 		return rampart.Verdict{}, err
 	}
 	if look.tick() > s.Tick {
-		s.fold(look, j.see(ctx, look))
+		sights := j.see(ctx, look, s)
+		if err := s.fold(look, sights); err != nil {
+			return rampart.Verdict{}, err
+		}
 	}
 	return s.conclude(look), nil
 }
 
 // A sight is what was seen of one gate at one tick.
 type sight struct {
-	value float64 // of a query
-	err   error   // nothing was seen: *NoData, or no answer at all
+	asked  bool      // false: nothing was due
+	value  float64   // of a query
+	before float64   // of the query of a trend, at the start of its span
+	counts []Counted // of the gate's selectors, in their order
+	to     time.Time // until when was counted, or when the probe was sent
+	ill    string    // what is wrong with the probed; empty where it is well
+	err    error     // nothing was seen: *NoData, or no answer at all
 }
 
 // see asks the world about all gates at once, so that a slow answer for one of them
 // does not delay the others.
-func (j *Judge) see(ctx context.Context, look Look) []sight {
+func (j *Judge) see(ctx context.Context, look Look, s *State) []sight {
 	at := look.At.Add(-j.lag)
 	sights := make([]sight, len(look.Gates))
 	var all sync.WaitGroup
-	for i, g := range look.Gates {
-		switch g.Kind() {
-		case rampart.KindThreshold:
-			all.Go(func() { sights[i].value, sights[i].err = j.source.Value(ctx, g.Threshold.Query, at) })
+	for i, spec := range look.Gates {
+		saw := &sights[i]
+		switch {
+		case spec.Threshold != nil:
+			saw.asked = true
+			all.Go(func() { saw.value, saw.err = j.source.Value(ctx, spec.Threshold.Query, at) })
+		case spec.Trend != nil:
+			saw.asked = true
+			all.Go(func() { saw.trend(ctx, j.source, *spec.Trend, at) })
+		case spec.Probe != nil:
+			now := j.now()
+			if saw.asked, saw.to = s.gate(spec).due(look, *spec.Probe, now), now; saw.asked {
+				all.Go(func() { saw.ill = j.prober.ask(ctx, *spec.Probe) })
+			}
 		}
 	}
+	all.Go(func() { j.count(ctx, look, s, at, sights) })
 	all.Wait()
 	return sights
+}
+
+// count asks for the counters of all gates together, because several of them may be
+// of the same metric.
+func (j *Judge) count(ctx context.Context, look Look, s *State, at time.Time, sights []sight) {
+	q := CountQuery{Flag: look.Flag, To: at, Every: look.Every}
+	for i, spec := range look.Gates {
+		selectors := selectorsOf(spec)
+		if len(selectors) == 0 || !look.asks(spec) {
+			continue
+		}
+		sights[i].asked = true
+		from := s.gate(spec).since(look, spec, j.lag)
+		for _, sel := range selectors {
+			q.Counters = append(q.Counters, Counter{Selector: sel, From: from})
+		}
+	}
+	if len(q.Counters) == 0 {
+		return
+	}
+	counted := j.source.Count(ctx, q)
+	for i, spec := range look.Gates {
+		if n := len(selectorsOf(spec)); n > 0 && look.asks(spec) {
+			sights[i].counts, counted = counted[:n], counted[n:]
+			sights[i].to = at
+		}
+	}
+}
+
+// nowhere is the source of a worker that has none: gates that need it are blind.
+type nowhere struct{}
+
+var errNowhere = rampart.Errorf(rampart.Unreachable, "no source of metrics is configured").
+	WithHint("give the worker the address of a Prometheus")
+
+func (nowhere) Value(context.Context, string, time.Time) (float64, error) { return 0, errNowhere }
+
+func (nowhere) Count(_ context.Context, q CountQuery) []Counted {
+	answers := make([]Counted, len(q.Counters))
+	for i := range answers {
+		answers[i].Err = errNowhere
+	}
+	return answers
 }

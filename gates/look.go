@@ -16,6 +16,7 @@ type Look struct {
 	Phase       rampart.Phase
 	PhaseIndex  int             // among the plan's stages
 	Phases      int             // stages of the plan
+	Schedule    Schedule        // of the plan; the zero value foresees no restarts
 	Exposure    rampart.Percent // by bucket
 	Exposing    bool            // somebody is on, be it by rule
 
@@ -34,6 +35,8 @@ type Look struct {
 type Source interface {
 	// Value evaluates a query that has one value at an instant.
 	Value(ctx context.Context, query string, at time.Time) (float64, error)
+	// Count tells by how much counters grew, one answer for each counter asked for.
+	Count(ctx context.Context, q CountQuery) []Counted
 }
 
 // NoData is the error of a source that answered, but without what was asked for.

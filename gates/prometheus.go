@@ -60,7 +60,11 @@ type Prometheus struct {
 	timeout time.Duration
 	slots   chan struct{} // one for each query that may be under way
 
+	interval  time.Duration // between two scrapes
+	maxSeries int
+
 	values memo[valueKey, float64]
+	crowds crowds
 }
 
 // NewPrometheus returns a source. It does not connect: see [Prometheus.Ping].
@@ -88,6 +92,10 @@ func NewPrometheus(o PrometheusOptions) (*Prometheus, error) {
 		host:    address.Host,
 		timeout: o.Timeout,
 		slots:   make(chan struct{}, o.Concurrent),
+
+		interval:  o.ScrapeInterval,
+		maxSeries: o.MaxSeries,
+		crowds:    crowds{maxSeries: o.MaxSeries, maxBytes: o.MaxBytes, parallel: o.Concurrent},
 	}, nil
 }
 
@@ -199,6 +207,8 @@ func (p *Prometheus) unanswered(err error) error {
 	var refusal *promv1.Error
 	var request *url.Error
 	switch {
+	case errors.Is(err, errTooLarge):
+		return errTooLarge
 	case errors.As(err, &refusal):
 		return rampart.Errorf(rampart.Unreachable, "prometheus at %s refuses the query: %s", p.host, short(refusal.Msg))
 	case errors.Is(err, context.DeadlineExceeded):

@@ -5,18 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/evidence"
 )
 
-// State is what must be remembered of a launch between two looks. It is made by
-// the zero value, read and written as JSON, and has no raw counters. Two looks at
-// one launch must not share it at the same time.
+// State is what must be remembered of a launch between two looks. The zero value
+// is that of a launch nobody has looked at; an attempt that steps back starts with
+// it again. It is JSON of a few hundred bytes a gate, without raw counters. Two
+// looks at one launch must not share it at the same time.
 type State struct {
-	Version int              `json:"v"`
-	Tick    int64            `json:"tick"` // the last that was judged, ms since 1970
-	Gates   map[string]*gate `json:"gates,omitempty"`
+	Version   int              `json:"v"`
+	Tick      int64            `json:"tick"`           // the last that was judged, ms since 1970, as all times here
+	Step      int              `json:"step,omitempty"` // counts the steps that were looked at
+	StepSince int64            `json:"stepSince,omitempty"`
+	Evidence  *evidence.Launch `json:"evidence,omitempty"`
+	Gates     map[string]*gate `json:"gates,omitempty"` // by key
 }
 
 // stateVersion is that of the stored form. A state of another version is refused:
@@ -25,16 +31,23 @@ const stateVersion = 1
 
 // A gate is what is remembered of one gate, by its definition: a stage that gives
 // the same name to something else starts afresh, and a stage that returns to the
-// first definition goes on with what it knew.
+// first definition goes on with what was known.
 type gate struct {
-	Seen  answer  `json:"seen,omitempty"`  // the last look
+	Seen  answer  `json:"seen,omitempty"`  // what came of the last look
 	Why   string  `json:"why,omitempty"`   // nothing was seen
-	At    int64   `json:"at,omitempty"`    // the last tick with an answer, ms
+	At    int64   `json:"at,omitempty"`    // the last tick with an answer
 	Run   int     `json:"run,omitempty"`   // answered looks in a row, at most enough
 	Value float64 `json:"value,omitempty"` // at that tick
+	Out   bounds  `json:"out,omitzero"`    // how long it has been out of bounds
 
-	Out      int64 `json:"out,omitempty"`      // ms of answered time out of bounds without a break
-	OutSince int64 `json:"outSince,omitempty"` // the tick at which it left its bounds, ms
+	Counted  int64     `json:"counted,omitempty"` // the tick until which counters were counted
+	Arrivals arrivals  `json:"arrivals,omitzero"`
+	OnBad    float64   `json:"onBad,omitempty"` // events of the last tick
+	OffBad   float64   `json:"offBad,omitempty"`
+	Onset    *onset    `json:"onset,omitempty"`
+	Recent   *recent   `json:"recent,omitempty"` // of an objective
+	Tail     *tail     `json:"tail,omitempty"`   // of a latency
+	Probed   *probings `json:"probed,omitempty"`
 }
 
 // An answer is what came of asking.
@@ -47,74 +60,124 @@ const (
 	silence  answer = "silence" // no answer
 )
 
-// enough is how many looks in a row must have had an answer before a gate passes.
-const enough = 3
+const (
+	// enough is how many looks in a row must have had an answer before a gate that
+	// is not statistical passes.
+	enough = 3
+	// maxWhy bounds a reason that comes from outside.
+	maxWhy = 160
+)
 
-// maxWhy bounds a reason that comes from outside.
-const maxWhy = 160
-
-// open makes a new state usable, and lets go of gates that the plan has let go.
+// open makes a new state usable.
 func (s *State) open(look Look) error {
 	if s.Version == 0 {
-		*s = State{Version: stateVersion, Gates: map[string]*gate{}}
+		*s = State{Version: stateVersion}
 	}
 	if s.Version != stateVersion {
 		return rampart.Errorf(rampart.Refused, "the evidence of %s is of version %d, and this worker reads version %d",
 			look.Flag, s.Version, stateVersion).WithHint("let workers of one version watch this launch")
 	}
-	return nil
+	if s.Gates == nil {
+		s.Gates = map[string]*gate{}
+	}
+	return s.enroll(look)
+}
+
+// gate returns what is known of a gate; of a new one, nothing.
+func (s *State) gate(spec rampart.Gate) *gate {
+	if g := s.Gates[key(spec)]; g != nil {
+		return g
+	}
+	return new(gate)
 }
 
 // fold takes one tick into the state.
-func (s *State) fold(look Look, sights []sight) {
-	known := map[string]*gate{}
-	for i, g := range look.Gates {
-		k := key(g)
-		if known[k] = s.Gates[k]; known[k] == nil {
-			known[k] = new(gate)
-		}
-		known[k].fold(look, g, sights[i])
+func (s *State) fold(look Look, sights []sight) error {
+	if since := look.StepSince.UnixMilli(); since != s.StepSince {
+		s.Step, s.StepSince = s.Step+1, since
 	}
-	s.Gates, s.Tick = known, look.tick()
+	for i, spec := range look.Gates {
+		if !look.asks(spec) {
+			continue
+		}
+		g := s.gate(spec)
+		s.Gates[key(spec)] = g
+		if err := g.fold(look, s, spec, sights[i]); err != nil {
+			return fmt.Errorf("gate %s: %w", spec.Name, err)
+		}
+	}
+	s.forget(look)
+	s.Tick = look.tick()
+	if s.Evidence != nil { // after all gates: a look between them would be one too many
+		s.Evidence.Look(s.Tick)
+	}
+	return nil
 }
 
-func (g *gate) fold(look Look, spec rampart.Gate, seen sight) {
-	if g.Seen, g.Why = answerOf(seen.err); g.Seen != answered {
+// fold takes what was seen of a gate at one tick.
+func (g *gate) fold(look Look, s *State, spec rampart.Gate, saw sight) error {
+	if !saw.asked { // nothing new, but what is known still holds
+		g.answered(look)
+		return nil
+	}
+	err, fault := saw.err, error(nil)
+	if err == nil {
+		switch spec.Kind() {
+		case rampart.KindThreshold:
+			g.Value = saw.value
+			g.Out.take(look, g.At, beyond(*spec.Threshold, saw.value))
+		case rampart.KindTrend:
+			err = g.rise(look, *spec.Trend, saw)
+		case rampart.KindProbe:
+			g.probed(look, saw)
+		case rampart.KindRatio, rampart.KindCount:
+			err, fault = g.compare(look, s, spec, saw)
+		case rampart.KindLatency:
+			err = g.slow(look, saw)
+		case rampart.KindObjective:
+			err = g.objective(look, *spec.Objective, saw)
+		}
+	}
+	if g.Seen, g.Why = answerOf(err); g.Seen == answered {
+		g.answered(look)
+	} else {
 		g.Run = 0
-		return
 	}
-	switch spec.Kind() {
-	case rampart.KindThreshold:
-		g.Value = seen.value
-		g.bounded(look, beyond(*spec.Threshold, seen.value))
-	}
+	return fault
+}
+
+// answered notes that the gate's state at this tick is known.
+func (g *gate) answered(look Look) {
 	if look.tick()-g.At > enough*look.Every.Milliseconds() {
 		g.Run = 0
 	}
-	g.Run = min(g.Run+1, enough)
-	g.At = look.tick()
+	g.Run, g.At = min(g.Run+1, enough), look.tick()
 }
 
-// bounded counts for how long a value has been out of its bounds. Time without an
-// answer is not counted, nor is more than two ticks that nobody looked at.
-func (g *gate) bounded(look Look, out bool) {
-	switch {
-	case !out:
-		g.Out, g.OutSince = 0, 0
-	case g.OutSince == 0:
-		g.OutSince = look.tick()
-	default:
-		g.Out += min(look.tick()-g.At, 2*look.Every.Milliseconds())
+// forget lets go of what is known of gates that are no longer looked at and have no
+// evidence. Evidence stays: a later stage may go on with it.
+func (s *State) forget(look Look) {
+	present := map[string]bool{}
+	for _, spec := range look.Gates {
+		present[key(spec)] = true
+	}
+	for k := range s.Gates {
+		if !present[k] && (s.Evidence == nil || s.Evidence.Gate(k) == nil) {
+			delete(s.Gates, k)
+		}
 	}
 }
 
 func answerOf(err error) (answer, string) {
 	var none *NoData
+	var impossible *evidence.BadTick
 	switch {
 	case err == nil:
 		return answered, ""
 	case errors.As(err, &none):
 		return missing, short(none.Reason)
+	case errors.As(err, &impossible):
+		return missing, short("impossible counts: " + impossible.Reason)
 	}
 	return silence, short(err.Error())
 }
@@ -123,19 +186,28 @@ func short(s string) string {
 	if len(s) <= maxWhy {
 		return s
 	}
-	return s[:maxWhy] + "..."
+	return strings.ToValidUTF8(s[:maxWhy], "") + "..."
 }
 
-// key identifies a gate by its name and by what it judges.
+// key identifies a gate by its name and by what it judges. Whether it spends the
+// error budget of the launch or has one of its own is part of that.
 func key(g rampart.Gate) string {
+	back := takesBack(g)
 	g.OnBreach, g.Weight, g.Detect = nil, 0, 0
 	definition, err := json.Marshal(g)
 	if err != nil { // a bound that is not a number, which no plan file can hold
 		definition = fmt.Appendf(nil, "%+v", g)
 	}
 	h := fnv.New32a()
+	_, _ = fmt.Fprint(h, back)
 	_, _ = h.Write(definition)
 	return fmt.Sprintf("%s#%08x", g.Name, h.Sum32())
+}
+
+// nameOf returns the name of the gate that a key identifies.
+func nameOf(key string) string {
+	name, _, _ := strings.Cut(key, "#")
+	return name
 }
 
 // span writes ms as a duration that is read by people.

@@ -5,13 +5,13 @@ import "github.com/rampart-dev/rampart"
 // conclude reads the verdict off the state. It changes nothing.
 func (s *State) conclude(look Look) rampart.Verdict {
 	all := rampart.Verdict{Word: rampart.NotApplicable, At: look.tick()}
-	var worst action
+	worst := -1
 	for _, spec := range look.Gates {
 		v := s.verdict(look, spec)
 		all.Gates = append(all.Gates, v)
 		word := effect(look, v)
-		graver := word == rampart.Breach && gravity(v.Action) > worst
-		if all.Gate == "" || word.WorseThan(all.Word) || word == all.Word && graver {
+		graver := word == rampart.Breach && all.Word == rampart.Breach && gravity(v.Action) > worst
+		if all.Gate == "" || word.WorseThan(all.Word) || graver {
 			all.Word, all.Gate, all.Reason = word, v.Gate, v.Reason
 			worst = gravity(v.Action)
 		}
@@ -19,26 +19,47 @@ func (s *State) conclude(look Look) rampart.Verdict {
 	return all
 }
 
+// verdict reads that of one gate off the state.
 func (s *State) verdict(look Look, spec rampart.Gate) rampart.GateVerdict {
 	v := rampart.GateVerdict{Gate: spec.Name, Kind: spec.Kind(), Action: actionOf(spec)}
-	g := s.Gates[key(spec)]
-	if g == nil { // a tick that was judged before the gate was amended in
+	g, known := s.Gates[key(spec)]
+	switch {
+	case compares(spec) && s.broken(spec): // evidence stays, even where nothing was seen since
+		s.accuse(spec, &v)
+	case !look.asks(spec):
+		v.Word, v.Reason = rampart.NotApplicable, spec.Name+": one arm is empty by plan"
+	case !known: // amended in at a tick that was judged before
 		v.Word, v.Reason = rampart.Holding, spec.Name+" has not been looked at yet"
-		return v
-	}
-	switch g.Seen {
-	case missing:
+	case g.Seen == missing:
 		v.Word, v.Reason = rampart.NoData, spec.Name+": "+g.Why
-		return v
-	case silence:
+		g.Arrivals.stopped(look, &v)
+	case g.Seen == silence:
 		v.Word, v.Reason = rampart.Blind, spec.Name+": "+g.Why
-		return v
+	default:
+		s.read(look, spec, g, &v)
 	}
-	switch spec.Kind() {
-	case rampart.KindThreshold:
-		g.threshold(look, spec, &v)
+	if compares(spec) {
+		s.show(look, spec, &v)
 	}
 	return v
+}
+
+// read fills in the verdict on a gate that was seen at the last look.
+func (s *State) read(look Look, spec rampart.Gate, g *gate, v *rampart.GateVerdict) {
+	switch {
+	case spec.Threshold != nil:
+		g.threshold(look, spec.Name, *spec.Threshold, v)
+	case spec.Trend != nil:
+		g.risen(look, spec.Name, *spec.Trend, v)
+	case spec.Probe != nil:
+		g.well(look, spec.Name, *spec.Probe, v)
+	case spec.Latency != nil:
+		g.paced(look, spec.Name, v)
+	case spec.Objective != nil:
+		g.served(look, spec.Name, *spec.Objective, v)
+	default:
+		s.compared(look, spec, v)
+	}
 }
 
 // effect returns what a gate's verdict counts for in that of the launch. A gate
@@ -60,17 +81,16 @@ func actionOf(g rampart.Gate) rampart.Action {
 	return g.OnBreach.Action
 }
 
-// An action by how much it takes back: of two breaches the graver is named.
-type action int
-
-func gravity(a rampart.Action) action {
+// gravity orders actions by how much they take back: of two breaches the graver
+// one is named.
+func gravity(a rampart.Action) int {
 	switch a {
 	case rampart.ActTurnBack:
-		return 4
-	case rampart.ActStepBack:
 		return 3
-	case rampart.ActHold:
+	case rampart.ActStepBack:
 		return 2
+	case rampart.ActHold:
+		return 1
 	}
-	return 1
+	return 0
 }

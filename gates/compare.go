@@ -1,0 +1,257 @@
+package gates
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/evidence"
+)
+
+// A Schedule is how often a plan foresees that the search for harm begins anew. It
+// is fixed before the first tick, because the error budget is spread over it.
+type Schedule struct {
+	Phases   int `json:"phases,omitempty"`   // with two arms
+	Restarts int `json:"restarts,omitempty"` // within phases
+}
+
+// ScheduleOf returns the schedule of a plan with its defaults filled in.
+func ScheduleOf(p rampart.Plan) Schedule {
+	var s evidence.Schedule
+	for _, stage := range p.Stages {
+		var hold time.Duration
+		for _, step := range stage.Steps {
+			if step.Percent > 0 && step.Percent < rampart.Full {
+				hold += step.Hold.D()
+			}
+		}
+		if hold > 0 {
+			s = s.With(hold, restart(stage.Phase))
+		}
+	}
+	return Schedule{Phases: s.Phases, Restarts: s.Restarts}
+}
+
+func restart(p rampart.Phase) time.Duration {
+	if p.Index() >= rampart.MaxPowerRamp.Index() {
+		return evidence.RestartLate
+	}
+	return evidence.RestartEarly
+}
+
+// enroll gives every gate that gathers evidence its place in that of the launch. A
+// gate that comes later takes its weight from the reserve, where the weights of all
+// gates of the plan are until their stage begins.
+func (s *State) enroll(look Look) error {
+	var late []evidence.GateSpec
+	for _, g := range look.Gates {
+		if compares(g) && (s.Evidence == nil || s.Evidence.Gate(key(g)) == nil) {
+			late = append(late, specOf(look, g))
+		}
+	}
+	if s.Evidence == nil && len(late) > 0 {
+		all, err := evidence.NewLaunch(evidence.Budget{Alpha: look.alpha()}, late...)
+		if err != nil {
+			return rampart.Errorf(rampart.Invalid, "the error budget of %s: %s", look.Flag, err).WithHint("let the weights of all gates sum to 0.9 at most")
+		}
+		s.Evidence = all
+		return nil
+	}
+	for _, spec := range late {
+		if spec.Weight > s.Evidence.Reserve() { // an amendment asks for more than is left
+			spec.Weight = 0
+		}
+		if err := s.Evidence.Add(spec); err != nil {
+			return fmt.Errorf("the error budget of %s: %w", look.Flag, err)
+		}
+	}
+	return nil
+}
+
+// compares reports whether the gate is judged by evidence from both arms. Latency
+// is a bound as yet.
+func compares(g rampart.Gate) bool { return g.Ratio != nil || g.Count != nil }
+
+func specOf(look Look, g rampart.Gate) evidence.GateSpec {
+	spec := evidence.GateSpec{Name: key(g), Weight: g.Weight}
+	if !takesBack(g) {
+		spec.Weight, spec.Level = 0, look.alpha()
+	}
+	spec.Ratio.Schedule = evidence.Schedule{Phases: look.Schedule.Phases, Restarts: look.Schedule.Restarts}
+	if g.Ratio != nil {
+		spec.Ratio.Margin, spec.Ratio.LowerIsWorse = g.Ratio.Margin.Share(), g.Ratio.Worse == rampart.WorseLower
+	} else {
+		spec.Ratio.Margin, spec.Ratio.LowerIsWorse = g.Count.Margin.Share(), g.Count.Worse == rampart.WorseLower
+		spec.Ratio.Rate = true
+	}
+	return spec
+}
+
+// compare folds the counts of one tick into the evidence of a gate. The first error
+// says why there are none; the second is a defect.
+func (g *gate) compare(look Look, s *State, spec rampart.Gate, saw sight) (none, fault error) {
+	if none = failed(saw.counts); none != nil {
+		return none, nil
+	}
+	events, units := saw.counts[0], saw.counts[len(saw.counts)-1]
+	if none = g.Arrivals.both(look, saw.to, units.Arms); none != nil {
+		g.Counted = look.tick()
+		return none, nil
+	}
+	t := evidence.Tick{
+		At: look.tick(),
+		X1: events.Arms["on"].Sum, N1: units.Arms["on"].Sum,
+		X0: events.Arms["off"].Sum, N0: units.Arms["off"].Sum,
+		Buckets: bucketsIn(events.Arms),
+	}
+	if spec.Count != nil {
+		t.N1, t.N0 = look.Exposure.Share(), 1-look.Exposure.Share()
+	}
+	known := s.Evidence.Gate(key(spec))
+	if _, err := known.Fold(t, evidence.Moment{
+		Phase: look.PhaseIndex, Step: s.Step, Restart: restart(look.Phase), Detect: spec.DetectAt(look.Exposure),
+	}); err != nil {
+		if a, _ := answerOf(err); a == missing {
+			return err, nil
+		}
+		return nil, err
+	}
+	g.OnBad, g.OffBad = t.X1, t.X0
+	if g.Onset == nil {
+		g.Onset = new(onset)
+	}
+	g.Onset.take(t, g.Counted, known.CB().Config().LowerIsWorse)
+	g.Counted = look.tick()
+	return nil, nil
+}
+
+func failed(counts []Counted) error {
+	for _, c := range counts {
+		if c.Err != nil {
+			return c.Err
+		}
+	}
+	return nil
+}
+
+// bucketsIn returns the events by telemetry bucket, or nil where the counters do
+// not have that label.
+func bucketsIn(arms map[string]ArmCount) *evidence.Buckets {
+	var b evidence.Buckets
+	var any bool
+	for _, arm := range []struct {
+		name string
+		into []float64
+	}{{"on", b.On[:]}, {"off", b.Off[:]}} {
+		for label, n := range arms[arm.name].Buckets {
+			if i, err := strconv.Atoi(label); err == nil && i >= 0 && i < len(arm.into) {
+				arm.into[i] += n
+				any = true
+			}
+		}
+	}
+	if !any {
+		return nil
+	}
+	return &b
+}
+
+// compared reads the verdict on a comparing gate off its evidence, which is short of
+// its limit.
+func (s *State) compared(look Look, spec rampart.Gate, v *rampart.GateVerdict) {
+	known := s.Evidence.Gate(key(spec))
+	v.Reason = told(look, spec, known)
+	switch {
+	case !look.HoldOver:
+		v.Word = rampart.Holding
+	case known.CouldHaveSeen():
+		v.Word = rampart.Pass
+	default:
+		v.Word = rampart.Undecided
+		v.Reason += fmt.Sprintf("; %s of the information is there that would show a rate ratio of %s",
+			percent(informed(known)), number(spec.DetectAt(look.Exposure)))
+	}
+}
+
+// show fills in what is displayed of the evidence.
+func (s *State) show(look Look, spec rampart.Gate, v *rampart.GateVerdict) {
+	g, known := s.gate(spec), s.Evidence.Gate(key(spec))
+	n := known.CB().Samples()
+	v.OnN, v.OffN, v.OnBad, v.OffBad = n.N1, n.N0, g.OnBad, g.OffBad
+	v.LogE, v.Share, v.Power = known.LogE(), known.ShareOfLimit(), informed(known)
+	if r := known.Ratio(look.alpha()); r.Known {
+		v.Value, v.Low = &r.Estimate, &r.Low
+		if !math.IsInf(r.High, 0) {
+			v.High = &r.High
+		}
+	}
+}
+
+// informed returns the share of the information that a pass needs.
+func informed(known *evidence.Gate) float64 {
+	return min(1, known.CB().Information()/evidence.InformationNeeded(1, math.Exp(-known.Limit())))
+}
+
+// told says how the arms compare: "errors 1.04x on/off (0.91–1.19), evidence 3 % of limit".
+func told(look Look, spec rampart.Gate, known *evidence.Gate) string {
+	n, r := known.CB().Samples(), known.Ratio(look.alpha())
+	how := fmt.Sprintf("%s %s of %s on, %s of %s off", spec.Name, count(n.X1), count(n.N1), count(n.X0), count(n.N0))
+	switch {
+	case r.Known:
+		how = fmt.Sprintf("%s %.2fx on/off (%.2f–%s)", spec.Name, r.Estimate, r.Low, upper(r.High))
+	case spec.Count != nil:
+		how = fmt.Sprintf("%s %s on, %s off", spec.Name, count(n.X1), count(n.X0))
+	}
+	return fmt.Sprintf("%s, evidence %s of limit", how, percent(known.ShareOfLimit()))
+}
+
+func upper(v float64) string {
+	if math.IsInf(v, 0) {
+		return "∞"
+	}
+	return strconv.FormatFloat(v, 'f', 2, 64)
+}
+
+// broken reports whether the evidence of this gate has reached its limit: that of
+// the launch, to which it gave the most, or its own.
+func (s *State) broken(spec rampart.Gate) bool {
+	if !takesBack(spec) {
+		return s.Evidence.Gate(key(spec)).Reached()
+	}
+	look := s.Evidence.Look(s.Tick)
+	return look.Reached && look.Gate == key(spec)
+}
+
+// accuse says how the arms compared since harm began: "errors 4.1 % on, 1 % off".
+func (s *State) accuse(spec rampart.Gate, v *rampart.GateVerdict) {
+	n := s.Evidence.Gate(key(spec)).CB().Samples()
+	x1, n1, x0, n0 := n.X1, n.N1, n.X0, n.N0
+	if since := s.gate(spec).Onset.best(); since != nil {
+		x1, n1, x0, n0 = since.X1, since.N1, since.X0, since.N0
+	}
+	how := fmt.Sprintf("%s %s on, %s off", spec.Name, percent(x1/n1), percent(x0/n0))
+	if spec.Count != nil {
+		how = fmt.Sprintf("%s %s on, %s off, at %s of the traffic", spec.Name, count(x1), count(x0), percent(n1/(n1+n0)))
+	}
+	v.Word, v.Reason = rampart.Breach, how+": evidence reached its limit"
+}
+
+// percent writes a share with as many digits as a person reads.
+func percent(share float64) string {
+	p := 100 * share
+	switch {
+	case math.IsNaN(p) || math.IsInf(p, 0):
+		return "- %"
+	case p == 0 || p >= 99.95:
+		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+	case p >= 10:
+		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+	case p >= 0.1:
+		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
+	}
+	return strconv.FormatFloat(p, 'g', 1, 64) + " %"
+}
+
+func count(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -1,0 +1,108 @@
+package gates
+
+import (
+	"math"
+	"strconv"
+	"time"
+)
+
+// A CountQuery asks by how much counters of one flag grew until an instant.
+type CountQuery struct {
+	Flag     string
+	To       time.Time
+	Every    time.Duration // how far apart instants usually are
+	Counters []Counter
+}
+
+// A Counter names raw counters, and the instant since which they are counted.
+type Counter struct {
+	Selector string
+	From     time.Time // a source counts from as far back as it can look, and says so
+}
+
+// Counted is by how much the counters of one selector grew, summed over instances
+// after each was counted by itself.
+type Counted struct {
+	Arms map[string]ArmCount // by the label arm: on, off, none
+	Err  error               // *NoData, or no answer
+}
+
+// An ArmCount is by how much the counters of one arm grew. An arm whose counters
+// stand still is here, with zero; an arm that is not here was not seen at all.
+type ArmCount struct {
+	Sum     float64
+	Buckets map[string]float64 // by the label bucket, where there is one
+	Edges   map[string]float64 // by the label le, where there is one
+	Last    time.Time          // the latest sample until To
+	Pace    time.Duration      // how far apart samples are; 0 is unknown
+}
+
+// add counts one series into the arm.
+func (a *ArmCount) add(grown float64, bucket, edge string, last time.Time, pace time.Duration) {
+	a.Sum += grown
+	if bucket != "" {
+		if a.Buckets == nil {
+			a.Buckets = map[string]float64{}
+		}
+		a.Buckets[bucket] += grown
+	}
+	if edge != "" {
+		if a.Edges == nil {
+			a.Edges = map[string]float64{}
+		}
+		a.Edges[edge] += grown
+	}
+	if last.After(a.Last) {
+		a.Last = last
+	}
+	if pace > 0 && (a.Pace == 0 || pace < a.Pace) {
+		a.Pace = pace
+	}
+}
+
+// A sample is a raw value of a counter.
+type sample struct {
+	at    int64 // ms since 1970
+	value float64
+}
+
+// grown returns by how much a counter grew in (from, to]. A value below the one
+// before it is a counter that was reset, and has counted from zero since.
+//
+// A counter without a sample at or before from began in between. It is counted from
+// zero where that is known: where its target was scraped before, and did not have
+// it. Otherwise its first sample only says where it stands: a target that could not
+// be scraped for a while comes back with counts that are old.
+func grown(samples []sample, from, to int64, known bool) (sum float64, ok bool) {
+	before, begun := 0.0, known
+	for _, s := range samples {
+		switch {
+		case math.IsNaN(s.value) || math.IsInf(s.value, 0) || s.value < 0:
+			return 0, false
+		case s.at > to:
+			return sum, true
+		case s.at <= from || !begun:
+		case s.value < before:
+			sum += s.value
+		default:
+			sum += s.value - before
+		}
+		before, begun = s.value, true
+	}
+	return sum, true
+}
+
+// pace returns how far apart samples are, or 0.
+func pace(samples []sample) time.Duration {
+	n := len(samples)
+	if n < 2 {
+		return 0
+	}
+	return time.Duration((samples[n-1].at-samples[0].at)/int64(n-1)) * time.Millisecond
+}
+
+// edgeOf reads the label le of a histogram.
+func edgeOf(le string) (float64, bool) {
+	v, err := strconv.ParseFloat(le, 64)
+	return v, err == nil && !math.IsNaN(v)
+}

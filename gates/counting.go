@@ -1,0 +1,169 @@
+package gates
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/common/model"
+)
+
+// lookbackScrapes is how many scrapes before a tick are read besides it: enough to
+// find the last value of a counter over some lost scrapes and over ticks that no
+// worker looked at.
+const lookbackScrapes = 20
+
+// Count implements [Source]. Each metric is asked for once, for all selectors of it
+// and together with other flags whose launches look at the same tick.
+func (p *Prometheus) Count(ctx context.Context, q CountQuery) []Counted {
+	answers := make([]Counted, len(q.Counters))
+	selectors := make([]selector, len(q.Counters))
+	metrics := map[string]selector{} // what is asked for: the least that has all selectors of a metric
+	for i, c := range q.Counters {
+		selectors[i], answers[i].Err = parseSelector(c.Selector)
+		if answers[i].Err != nil {
+			continue
+		}
+		metric := selectors[i].metric
+		if wide, ok := metrics[metric]; ok {
+			metrics[metric] = wide.shared(selectors[i])
+		} else {
+			metrics[metric] = selectors[i]
+		}
+	}
+	found := p.fetch(ctx, q, metrics)
+	for i, c := range q.Counters {
+		if answers[i].Err == nil {
+			f := found[selectors[i].metric]
+			answers[i] = f.count(selectors[i], p.from(c.From, q), q.To)
+		}
+	}
+	return answers
+}
+
+// fetch asks for all metrics at once.
+func (p *Prometheus) fetch(ctx context.Context, q CountQuery, metrics map[string]selector) map[string]found {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	answers := map[string]found{}
+	for metric, wide := range metrics {
+		all.Go(func() {
+			f := p.crowds.get(ctx, scope{selector: wide.String(), window: p.window(q.Every)}, q, func(ctx context.Context, flags []string) (*harvest, error) {
+				return p.reap(ctx, wide, flags, q.To, p.window(q.Every))
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			answers[metric] = f
+		})
+	}
+	all.Wait()
+	return answers
+}
+
+// window is how far back samples are read.
+func (p *Prometheus) window(every time.Duration) time.Duration {
+	return every + lookbackScrapes*p.interval
+}
+
+// from returns the earliest instant, not before the wanted one, from which counters
+// can be counted: half of the lookback is kept to find the value that they had then.
+func (p *Prometheus) from(wanted time.Time, q CountQuery) time.Time {
+	earliest := q.To.Add(-q.Every - lookbackScrapes/2*p.interval)
+	if wanted.Before(earliest) {
+		return earliest
+	}
+	return wanted
+}
+
+// A harvest is the raw samples of one selector for many flags.
+type harvest struct {
+	flags   map[string][]series
+	targets map[target]int64 // the earliest sample of each, ms
+	series  int
+	samples int
+}
+
+// found is the part of a harvest that one flag asked for, or why there is none.
+type found struct {
+	series  []series
+	targets map[target]int64
+	err     error
+}
+
+// A series is the samples of one raw counter.
+type series struct {
+	labels  model.Metric
+	samples []sample
+}
+
+func (s series) label(name string) string { return string(s.labels[model.LabelName(name)]) }
+
+// A target is where a series was scraped.
+type target struct{ job, instance string }
+
+func (s series) target() target { return target{s.label("job"), s.label("instance")} }
+
+// errTooMany is the error of an answer with too many series.
+var errTooMany = errors.New("the answer has too many series")
+
+// reap asks for the samples of some flags.
+func (p *Prometheus) reap(ctx context.Context, wide selector, flags []string, to time.Time, window time.Duration) (*harvest, error) {
+	expression := fmt.Sprintf("%s[%dms]", wide.with("flag", "=~", anyOf(flags)), window.Milliseconds())
+	v, err := p.query(ctx, expression, to)
+	if err != nil {
+		return nil, err
+	}
+	matrix, ok := v.(model.Matrix)
+	if !ok {
+		return nil, fmt.Errorf("prometheus at %s returns a %s where samples are wanted", p.host, v.Type())
+	}
+	if len(matrix) > p.maxSeries {
+		return nil, errTooMany
+	}
+	h := &harvest{flags: map[string][]series{}, targets: map[target]int64{}, series: len(matrix)}
+	for _, stream := range matrix {
+		h.add(stream)
+	}
+	return h, nil
+}
+
+func (h *harvest) add(stream *model.SampleStream) {
+	if len(stream.Values) == 0 {
+		return
+	}
+	s := series{labels: stream.Metric, samples: make([]sample, len(stream.Values))}
+	for i, v := range stream.Values {
+		s.samples[i] = sample{at: int64(v.Timestamp), value: float64(v.Value)}
+	}
+	h.samples += len(s.samples)
+	flag, t := s.label("flag"), s.target()
+	h.flags[flag] = append(h.flags[flag], s)
+	if first, ok := h.targets[t]; !ok || s.samples[0].at < first {
+		h.targets[t] = s.samples[0].at
+	}
+}
+
+// count tells by how much the series of a selector grew in (from, to].
+func (f found) count(sel selector, from, to time.Time) Counted {
+	if f.err != nil {
+		return Counted{Err: f.err}
+	}
+	arms := map[string]ArmCount{}
+	for _, s := range f.series {
+		if !sel.matches(s.label) {
+			continue
+		}
+		scraped, known := f.targets[s.target()]
+		sum, ok := grown(s.samples, from.UnixMilli(), to.UnixMilli(), known && scraped <= from.UnixMilli())
+		if !ok {
+			return Counted{Err: &NoData{fmt.Sprintf("%s has values that no counter has", sel.metric)}}
+		}
+		arm := arms[s.label("arm")]
+		last := time.UnixMilli(s.samples[len(s.samples)-1].at)
+		arm.add(sum, s.label("bucket"), s.label("le"), last, pace(s.samples))
+		arms[s.label("arm")] = arm
+	}
+	return Counted{Arms: arms}
+}
