@@ -82,10 +82,10 @@ func widens(before, after []Rule) bool {
 
 // covered reports whether every subject that r matches is matched by some rule.
 func covered(r Rule, by []Rule) bool {
-	any := func(match func(Rule) bool) bool { return slices.ContainsFunc(by, match) }
+	some := func(match func(Rule) bool) bool { return slices.ContainsFunc(by, match) }
 	each := func(values []string, match func(Rule, string) bool) bool {
 		return !slices.ContainsFunc(values, func(v string) bool {
-			return !any(func(b Rule) bool { return match(b, v) })
+			return !some(func(b Rule) bool { return match(b, v) })
 		})
 	}
 	matches := func(b Rule, v string) bool { // a subject whose attribute is v
@@ -93,13 +93,13 @@ func covered(r Rule, by []Rule) bool {
 	}
 	switch {
 	case r.Segment != "":
-		return any(func(b Rule) bool { return b.Segment == r.Segment })
+		return some(func(b Rule) bool { return b.Segment == r.Segment })
 	case len(r.Keys) > 0:
 		return each(r.Keys, func(b Rule, key string) bool { return slices.Contains(b.Keys, key) })
 	case len(r.In) > 0:
 		return each(r.In, matches)
 	case len(r.NotIn) > 0:
-		return any(func(b Rule) bool { // all but some values: what b leaves out more, others must take in
+		return some(func(b Rule) bool { // all but some values: what b leaves out more, others must take in
 			if b.Attribute != r.Attribute || len(b.NotIn) == 0 {
 				return false
 			}

@@ -208,7 +208,7 @@ func rules(list []rampart.Rule) string {
 	return strings.Join(words, "; or ")
 }
 
-const gateRow = "%-17s%-10s%-32s%s"
+const gateRow = "%-16s%-11s%-32s%s"
 
 func (t *timeline) gates() {
 	t.line(gateRow, "gate", "kind", "bound", "at a breach")
@@ -229,7 +229,7 @@ func (t *timeline) gate(g rampart.Gate, action, where string) {
 	} else if action == "by stage" && t.sameActions() {
 		action = string(rampart.ActTurnBack)
 	}
-	t.line(gateRow, cutTo(g.Name, 16), g.Kind(), cutTo(bound(g), 31), action+where)
+	t.line(gateRow, cutTo(g.Name, 15), g.Kind(), cutTo(bound(g), 31), action+where)
 }
 
 // sameActions reports whether a breach turns back in every stage.
