@@ -141,3 +141,20 @@ func instance(t *testing.T, plan []byte) any {
 	require.NoError(t, err)
 	return v
 }
+
+func TestReferenceMentionsEveryKey(t *testing.T) {
+	page, err := os.ReadFile("../docs/reference/plan.md")
+	require.NoError(t, err)
+	var root struct {
+		Properties map[string]any
+		Defs       map[string]struct{ Properties map[string]any } `json:"$defs"`
+	}
+	require.NoError(t, json.Unmarshal(planfile.Schema(), &root))
+	all := slices.Collect(maps.Keys(root.Properties))
+	for _, def := range root.Defs {
+		all = slices.AppendSeq(all, maps.Keys(def.Properties))
+	}
+	for _, key := range all {
+		require.Regexp(t, `\b`+key+`\b`, string(page), "docs/reference/plan.md says nothing of %s", key)
+	}
+}
