@@ -55,8 +55,8 @@ type Client struct {
 	feed    flagstore.Feed
 	closing func() error // of a store that the client opened itself
 
-	names atomic.Pointer[map[string]*Flag] // replaced when a name is added
-	known atomic.Bool                      // a snapshot was joined
+	names atomic.Pointer[table] // replaced when a name is added
+	known atomic.Bool           // a snapshot was joined
 
 	mu       sync.Mutex // guards all below, and the registers of every flag
 	flags    map[string]*Flag
@@ -100,7 +100,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		confirm:  make(chan struct{}, 1),
 		changed:  make(chan struct{}, 1),
 	}
-	c.names.Store(&map[string]*Flag{})
+	c.names.Store(tableOf(nil))
 	c.telemetry = newTelemetry(o)
 	c.metrics = newMetrics(c)
 	if c.feed == nil {

@@ -69,15 +69,17 @@ func (f *Flag) On(s *rampart.Subject) bool {
 
 // Bool returns the flag's value for the subject.
 func (f *Flag) Bool(s *rampart.Subject, def bool) bool {
-	v, why := f.value(s)
-	if v == nil {
-		f.defaulted(why)
+	l := f.live.Load()
+	if l == nil {
+		f.defaulted(f.client.unknownReason())
 		return def
 	}
-	if b, ok := v.Bool(); ok {
+	on, _, why := l.Ask(s)
+	v := l.Value(on)
+	if b, ok := v.Bool(); ok && !why.Default() {
 		return b
 	}
-	return mistyped(f, v, why, def)
+	return defaulted(f, v, why, def)
 }
 
 // String returns the flag's value for the subject.
@@ -182,21 +184,21 @@ func (f *Flag) value(s *rampart.Subject) (*rampart.Value, rampart.Reason) {
 }
 
 func read[T any](f *Flag, v *rampart.Value, why rampart.Reason, as func(*rampart.Value) (T, bool), def T) T {
-	if v == nil {
-		f.defaulted(why)
-		return def
+	if v != nil {
+		if x, ok := as(v); ok {
+			return x
+		}
 	}
-	if x, ok := as(v); ok {
-		return x
-	}
-	return mistyped(f, v, why, def)
+	return defaulted(f, v, why, def)
 }
 
-// mistyped serves the default. A flag that was killed before its document was ever
-// seen has no value, which is not its caller's mistake.
-func mistyped[T any](f *Flag, v *rampart.Value, why rampart.Reason, def T) T {
-	if _, known := v.JSON(); known {
-		why = rampart.ReasonWrongType
+// defaulted serves the default. Where the flag has a value all the same, it is of
+// another type; one that was killed before its document was ever seen has none.
+func defaulted[T any](f *Flag, v *rampart.Value, why rampart.Reason, def T) T {
+	if v != nil && !why.Default() {
+		if _, known := v.JSON(); known {
+			why = rampart.ReasonWrongType
+		}
 	}
 	f.defaulted(why)
 	return def

@@ -86,9 +86,9 @@ func (c *Client) BoolContext(ctx context.Context, flag string, def bool) bool {
 // Names returns the names of the flags that are known, in no order.
 func (c *Client) Names() []string {
 	var names []string
-	for name, f := range *c.names.Load() {
+	for f := range c.names.Load().all {
 		if f.live.Load() != nil {
-			names = append(names, name)
+			names = append(names, f.name)
 		}
 	}
 	return names
@@ -97,7 +97,7 @@ func (c *Client) Names() []string {
 // find returns nil for a name that nobody has written and no handle was made for.
 // It makes none: names may come from outside.
 func (c *Client) find(flag string) *Flag {
-	f := (*c.names.Load())[flag]
+	f := c.names.Load().find(flag)
 	if f == nil {
 		why := c.unknownReason()
 		c.metrics.defaulted(why)

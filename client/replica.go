@@ -2,7 +2,6 @@ package client
 
 import (
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/rampart-dev/rampart"
@@ -206,8 +205,7 @@ func (c *Client) flagNamed(name string) *Flag {
 
 // publishNames lets flags be found by name. The caller holds c.mu.
 func (c *Client) publishNames() {
-	if len(*c.names.Load()) != len(c.flags) {
-		byName := maps.Clone(c.flags)
-		c.names.Store(&byName)
+	if c.names.Load().size != len(c.flags) {
+		c.names.Store(tableOf(c.flags))
 	}
 }

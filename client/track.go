@@ -41,7 +41,7 @@ func (c *Client) track(r *Request, s *rampart.Subject, event string, value float
 		}
 		return
 	}
-	for _, f := range *c.names.Load() {
+	for f := range c.names.Load().all {
 		l := f.live.Load()
 		if l == nil || l.counts == nil {
 			continue

@@ -1,0 +1,146 @@
+package client_test
+
+import (
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/murmur3"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/client"
+)
+
+// The scenario of the benchmarks: a rule that does not match and a quarter of the
+// users, among a thousand flags.
+const benchKey = "user-4711-0815"
+
+var (
+	benchSubject = &rampart.Subject{Key: benchKey, Attributes: []rampart.Attr{{Name: "region", Value: "us-east-1"}}}
+	benchHash    atomic.Uint32
+	benchOn      int
+)
+
+func benchClient(tb testing.TB) *client.Client {
+	feed := newFakeFeed()
+	for i := range 1000 {
+		f := checkout(1, 2500)
+		f.Name = fmt.Sprintf("checkout-v%d", i)
+		f.Salt = f.Name
+		f.Include = []rampart.Rule{{Attribute: "region", In: []string{"eu-west-1"}}}
+		if i%10 == 0 {
+			f.Launch, f.Phase = rampart.LaunchID(production, f.Name), rampart.Debug
+		}
+		feed.put(f)
+	}
+	c, err := client.Open(tb.Context(), client.Options{Environment: production, Feed: feed, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = c.Close() })
+	require.True(tb, c.Ready())
+	return c
+}
+
+// BenchmarkHash is the yardstick: one murmur3, by a well-known library, of the bytes
+// that the bucketing hashes, and an atomic load.
+func BenchmarkHash(b *testing.B) {
+	key := "checkout-v2" + benchKey
+	var p atomic.Pointer[string]
+	p.Store(&key)
+	var sum uint32
+	for b.Loop() {
+		sum += murmur3.StringSum32(*p.Load())
+	}
+	benchHash.Add(sum)
+}
+
+// BenchmarkHashOfKey is a shorter yardstick: the unit's key alone.
+func BenchmarkHashOfKey(b *testing.B) {
+	key := benchKey
+	var p atomic.Pointer[string]
+	p.Store(&key)
+	var sum uint32
+	for b.Loop() {
+		sum += murmur3.StringSum32(*p.Load())
+	}
+	benchHash.Add(sum)
+}
+
+func BenchmarkDecideHandle(b *testing.B) {
+	f := benchClient(b).Flag("checkout-v2")
+	b.ReportAllocs()
+	for b.Loop() {
+		if f.Bool(benchSubject, false) {
+			benchOn++
+		}
+	}
+}
+
+func BenchmarkDecideHandleOn(b *testing.B) {
+	f := benchClient(b).Flag("checkout-v2")
+	b.ReportAllocs()
+	for b.Loop() {
+		if f.On(benchSubject) {
+			benchOn++
+		}
+	}
+}
+
+func BenchmarkDecideName1000(b *testing.B) {
+	c := benchClient(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if c.Bool("checkout-v2", benchSubject, false) {
+			benchOn++
+		}
+	}
+}
+
+func BenchmarkDecideDetails(b *testing.B) {
+	f := benchClient(b).Flag("checkout-v2")
+	b.ReportAllocs()
+	for b.Loop() {
+		if f.Decide(benchSubject).On {
+			benchOn++
+		}
+	}
+}
+
+// BenchmarkRequest is what the middleware adds to a request that asks one flag.
+func BenchmarkRequest(b *testing.B) {
+	c := benchClient(b)
+	f := c.Flag("checkout-v10")
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx, r := c.Begin(b.Context(), *benchSubject)
+		if f.OnContext(ctx) {
+			benchOn++
+		}
+		r.End(false)
+	}
+}
+
+func TestDecidingAllocatesNothing(t *testing.T) {
+	c := benchClient(t)
+	f := c.Flag("checkout-v2")
+	ways := map[string]func(){
+		"on by handle":      func() { f.On(benchSubject) },
+		"bool by handle":    func() { f.Bool(benchSubject, false) },
+		"string by handle":  func() { f.String(benchSubject, "") },
+		"json by handle":    func() { f.JSON(benchSubject, nil) },
+		"details by handle": func() { f.Decide(benchSubject) },
+		"bool by name":      func() { c.Bool("checkout-v2", benchSubject, false) },
+		"an unknown name":   func() { c.Bool("unheard-of", benchSubject, false) },
+		"no subject":        func() { f.Bool(nil, false) },
+	}
+	for name, ask := range ways {
+		t.Run(name, func(t *testing.T) {
+			require.Zero(t, testing.AllocsPerRun(1000, ask))
+		})
+	}
+	ctx, r := c.Begin(t.Context(), *benchSubject)
+	defer r.End(false)
+	counted := c.Flag("checkout-v10")
+	require.Zero(t, testing.AllocsPerRun(1000, func() { counted.BoolContext(ctx, false) }))
+}
