@@ -39,8 +39,9 @@ type Acquired struct {
 
 // Acquire takes the pen by writing the flag's document again under version
 // max(stored+1, At), which overtakes every earlier pen, and asks the readers to
-// confirm it: the parachute check. Exposure and lease stay what they were; a lease
-// that has ended stays ended. A retry is recognised by owner and time.
+// confirm it: the parachute check. The exposure stays what readers serve: that of
+// the document, with its whole lease before it again, or nobody where the lease has
+// ended. A retry is recognised by owner and time.
 //
 // It answers [ErrOwned], [ErrKilled], [ErrStale] where the flag has moved on since
 // Seen, [ErrNotSetUp], [ErrForeign], [ErrAhead], or an error of kind [rampart.NotFound].
@@ -50,8 +51,9 @@ func (s *Store) Acquire(ctx context.Context, in AcquireInput) (Acquired, error) 
 		return Acquired{}, wrap(do, err)
 	}
 	// Somebody else may write between the read and the script, which then says so.
+	ended := false
 	for range 20 {
-		out, again, err := s.acquire(ctx, do, in)
+		out, again, err := s.acquire(ctx, do, in, &ended)
 		if !again {
 			return out, err
 		}
@@ -59,7 +61,7 @@ func (s *Store) Acquire(ctx context.Context, in AcquireInput) (Acquired, error) 
 	return Acquired{}, refused(ErrStale, "try again", "%s: it is being written all the time", do)
 }
 
-func (s *Store) acquire(ctx context.Context, do string, in AcquireInput) (out Acquired, again bool, err error) {
+func (s *Store) acquire(ctx context.Context, do string, in AcquireInput, ended *bool) (out Acquired, again bool, err error) {
 	entry, version, err := s.find(ctx, in.Flag)
 	if err != nil {
 		return out, false, wrap(do, err)
@@ -72,12 +74,16 @@ func (s *Store) acquire(ctx context.Context, do string, in AcquireInput) (out Ac
 		return out, false, wrap(do, err)
 	}
 	flag.Version, flag.ChangedAt, flag.ChangedBy, flag.Reason = max(version+1, in.At), in.At, in.By, clip(in.Reason)
+	if *ended && exists {
+		flag.Exposure, flag.Include, flag.Lease = 0, nil, 0
+	}
 	document, err := encode(flag)
 	if err != nil {
 		return out, false, wrap(do, err)
 	}
 	happened := event{Flag: in.Flag, Verb: "acquire", Exposure: flag.Exposure, Phase: flag.Phase, Owner: in.Owner, By: in.By, Reason: in.Reason}
-	args := []any{in.Flag, in.Owner, in.At, version, flag.Version, document, bit(in.Restore), rampart.FlagID(s.env, in.Flag)}
+	args := []any{in.Flag, in.Owner, in.At, version, flag.Version, document, bit(in.Restore),
+		flag.Lease.D().Milliseconds(), bit(exists), rampart.FlagID(s.env, in.Flag)}
 	for _, o := range in.Takes {
 		args = append(args, o)
 	}
@@ -91,6 +97,9 @@ func (s *Store) acquire(ctx context.Context, do string, in AcquireInput) (out Ac
 	case "DUP":
 		return Acquired{entry.Flag, true, got.number(1), got.number(2), ""}, version < got.number(1), nil
 	case "CHANGED":
+		return out, true, nil
+	case "ENDED":
+		*ended = true
 		return out, true, nil
 	}
 	return out, false, s.refusal(do, in.Flag, got)

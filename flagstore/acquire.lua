@@ -2,9 +2,10 @@
 -- version, so that every earlier pen is overtaken.
 --   ARGV  6 flag   7 owner   8 time of the workflow   9 version that was read
 --         10 new version   11 document   12 1: also while killed or not set up
---         13 ... whose pen may be taken, besides nobody's and the owner's own
+--         13 lease in ms, 0 for none   14 1: the lease goes on, and must not have ended
+--         15 ... whose pen may be taken, besides nobody's and the owner's own
 local flag, owner, at, seen, version, document = ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
-local restore = ARGV[12] == '1'
+local restore, lease, goesOn = ARGV[12] == '1', tonumber(ARGV[13]), ARGV[14] == '1'
 
 local strange = foreign()
 if strange then return strange end
@@ -18,20 +19,21 @@ if takenAt == at and taker == owner and stored >= tonumber(fence) then
 end
 
 local free = holder == '' or holder == owner
-for i = 13, #ARGV do free = free or holder == ARGV[i] end
+for i = 15, #ARGV do free = free or holder == ARGV[i] end
 if not free then return {'OWNED', whole(stored), holder} end
 if not restore and not redis.call('HGET', STATE, 'epoch') then return {'NOTSETUP', whole(stored)} end
 local _, register = read(STATE, 'k:' .. flag)
 if not restore and register and decode(register).killed then return {'KILLED', whole(stored), register} end
 if stored ~= seen then return {'CHANGED', whole(stored)} end
+-- A new version has its whole lease before it, so to write an exposure again whose
+-- lease has ended, or is missing, would be to revive it.
+local guarded, ends = read(LEASES, flag)
+if goesOn and lease > 0 and (guarded ~= stored or (tonumber(ends) or 0) <= now) then return {'ENDED', whole(stored)} end
 if ahead(version, stored) then return {'AHEAD', whole(stored), whole(now)} end
 
 redis.call('HSET', PENS, 'owner:' .. flag, owner, 'taken:' .. flag, at .. ' ' .. whole(version) .. ' ' .. owner)
--- The lease guards the new version for as long as it guarded the old one: taking
--- the pen revives nothing. A lease that is missing has ended.
-if decode(document).lease then
-  local guarded, ends = read(LEASES, flag)
-  redis.call('HSET', LEASES, flag, whole(version) .. ' ' .. whole(guarded == stored and tonumber(ends) or now))
+if lease > 0 then
+  redis.call('HSET', LEASES, flag, whole(version) .. ' ' .. whole(now + lease))
 else
   redis.call('HDEL', LEASES, flag)
 end

@@ -219,31 +219,41 @@ func TestOfManyWhoAcquireAtOnceOneHoldsThePen(t *testing.T) {
 	require.Equal(t, winners[0], get(t, s, "f").Owner)
 }
 
-func TestAcquireNeitherLengthensNorRevivesALease(t *testing.T) {
-	s, srv := open(t)
+func TestAcquireNeverRevivesAnEndedLease(t *testing.T) {
 	ctx := context.Background()
-	lease := func() *rampart.LeaseTerm { return get(t, s, "f").Lease }
-	leased := func(w *flagstore.Write) { w.Lease = time.Hour }
-
-	put(t, s, with(expose(1, 500), leased))
-	before := lease()
-	got := acquire(t, s, ask(launch, 5))
-	require.Equal(t, got.Version, lease().Version)
-	require.Equal(t, before.End, lease().End)
-
-	require.NoError(t, srv.Client().HSet(ctx, "rampart:{test}:leases", "f", fmt.Sprintf("%d %d", got.Version, began-1)).Err())
-	got = acquire(t, s, ask(launch, 10))
-	require.Equal(t, rampart.LeaseTerm{Flag: "f", Version: got.Version, End: began - 1}, *lease())
-
-	require.NoError(t, srv.Client().Del(ctx, "rampart:{test}:leases").Err())
-	got = acquire(t, s, ask(launch, 15))
-	now, err := s.Now(ctx)
-	require.NoError(t, err)
-	require.LessOrEqual(t, lease().End, now.UnixMilli(), "a lease that is missing has ended")
-	require.Equal(t, got.Version, lease().Version)
-
-	put(t, s, expose(20, 500))
-	require.Nil(t, lease(), "a write without a lease removes it")
-	acquire(t, s, ask(launch, 25))
-	require.Nil(t, lease())
+	s, srv := open(t)
+	exposed := with(with(expose(1, 500), include("internal")), leased(time.Hour))
+	tests := []struct {
+		name     string
+		lease    string // by hand, after the write
+		exposure rampart.Percent
+	}{
+		{name: "a lease that runs begins anew", lease: fmt.Sprintf("%d %d", began+1, began+3600_000), exposure: 500},
+		{name: "of one that has ended nothing is left", lease: fmt.Sprintf("%d %d", began+1, began-1)},
+		{name: "nor of one of another version", lease: fmt.Sprintf("%d %d", began, began+3600_000)},
+		{name: "nor of one that is missing"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			empty(t, s, srv)
+			put(t, s, exposed)
+			require.NoError(t, srv.Client().Del(ctx, "rampart:{test}:leases").Err())
+			if test.lease != "" {
+				require.NoError(t, srv.Client().HSet(ctx, "rampart:{test}:leases", "f", test.lease).Err())
+			}
+			got := acquire(t, s, ask(launch, 5))
+			e := get(t, s, "f")
+			require.Equal(t, got.Flag, e.Flag)
+			require.Equal(t, test.exposure, e.Flag.Exposure)
+			require.Equal(t, rampart.Percent(500), e.Flag.HighWater)
+			if test.exposure == 0 {
+				require.Empty(t, e.Flag.Include)
+				require.Nil(t, e.Lease)
+				return
+			}
+			require.Len(t, e.Flag.Include, 1)
+			require.Equal(t, got.Version, e.Lease.Version)
+			require.Greater(t, e.Lease.End, began+3600_000)
+		})
+	}
 }

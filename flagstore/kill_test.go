@@ -176,7 +176,7 @@ func TestKillWinsOverEveryWriteInFlight(t *testing.T) {
 
 func TestKillSaysWhetherAReplicaHasIt(t *testing.T) {
 	ctx := context.Background()
-	s, srv := open(t)
+	s, srv := open(t, "--repl-diskless-sync-delay", "0")
 	put(t, s, expose(1, 500))
 	host, port, err := net.SplitHostPort(srv.Addr())
 	require.NoError(t, err)
