@@ -38,9 +38,42 @@ func (p *Prometheus) Count(ctx context.Context, q CountQuery) []Counted {
 		if answers[i].Err == nil {
 			f := found[selectors[i].metric]
 			answers[i] = f.count(selectors[i], p.from(c.From, q), q.To)
+			if answers[i].Err == nil {
+				answers[i].Err = p.idle(ctx, q, answers[i])
+			}
 		}
 	}
 	return answers
+}
+
+// idle returns an error where nothing was counted because Prometheus, which answers,
+// has stopped scraping: just started, say, it looks for its targets first. Counters
+// that stand still for that reason have not stopped.
+func (p *Prometheus) idle(ctx context.Context, q CountQuery, c Counted) error {
+	var last time.Time
+	pace := p.interval
+	for _, arm := range c.Arms {
+		if arm.Last.After(last) {
+			last, pace = arm.Last, or(arm.Pace, pace)
+		}
+	}
+	allowed := max(q.Every, 5*pace/2)
+	if last.IsZero() || q.To.Sub(last) <= allowed {
+		return nil
+	}
+	at, err := p.Value(ctx, "max(timestamp(up))", q.To)
+	var none *NoData
+	switch {
+	case errors.As(err, &none): // fed by other means than scraping
+		return nil
+	case err != nil:
+		return err
+	}
+	scraped := time.UnixMilli(int64(at * 1000))
+	if q.To.Sub(scraped) > allowed {
+		return &NoData{fmt.Sprintf("prometheus has scraped nothing for %s", span(q.To.Sub(scraped).Milliseconds()))}
+	}
+	return nil
 }
 
 // fetch asks for all metrics at once.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/rampart-dev/rampart"
 )
 
 // maxFlags is how many flags are asked for in one query.
@@ -175,6 +177,10 @@ func (w *crowd) run(ctx context.Context, flags []string, into map[string]found, 
 			return b
 		}
 		return a
+	}
+	if errors.Is(err, errTooMany) || errors.Is(err, errTooLarge) {
+		err = rampart.Errorf(rampart.Unreachable, "%s: %s has more than %d series or %d bytes of samples",
+			err, flags[0], w.limits.maxSeries, w.limits.maxBytes).WithHint("narrow the selector, or aggregate labels away when scraping")
 	}
 	for _, flag := range flags {
 		if err != nil {
