@@ -136,3 +136,188 @@ func TestReaderNeverGoesBackwards(t *testing.T) {
 		})
 	}
 }
+
+func TestKillWins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, rampart.Full))
+		c := open(t, feed)
+		f := c.Flag("checkout-v2")
+		require.True(t, f.On(ann))
+
+		feed.publish(feed.kill("checkout-v2", 7, true))
+		synctest.Wait()
+		require.False(t, f.On(ann))
+		require.Equal(t, rampart.ReasonKilled, f.Decide(ann).Reason)
+
+		feed.publish(feed.put(checkout(9, rampart.Full)))
+		synctest.Wait()
+		require.False(t, f.On(ann), "no write lifts a kill")
+
+		feed.forget("second")
+		pass(5 * time.Second)
+		require.False(t, f.On(ann), "a store that forgets lifts no kill")
+
+		feed.publish(feed.kill("checkout-v2", 6, false))
+		synctest.Wait()
+		require.False(t, f.On(ann), "an older register lifts no kill")
+
+		feed.publish(feed.kill("checkout-v2", 8, false))
+		synctest.Wait()
+		require.True(t, f.On(ann))
+	})
+}
+
+func TestKillOfAFlagNobodyHasSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.kill("checkout-v2", 7, true)
+		c := open(t, feed)
+		require.Equal(t, rampart.ReasonKilled, c.Decide("checkout-v2", ann).Reason)
+		require.False(t, c.On("checkout-v2", ann))
+
+		feed.publish(feed.put(checkout(1, rampart.Full)))
+		synctest.Wait()
+		require.False(t, c.On("checkout-v2", ann))
+	})
+}
+
+func TestSegmentsChangeOnTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		flag := checkout(1, 0)
+		flag.Include = []rampart.Rule{{Segment: "internal"}}
+		feed.put(flag)
+		c := open(t, feed)
+		require.False(t, c.On("checkout-v2", ann), "a segment that is not there matches nobody")
+
+		feed.publish(feed.putSegment(rampart.Segment{Format: 1, Name: "internal", Version: 1, Keys: []string{"ann"}}))
+		synctest.Wait()
+		d := c.Decide("checkout-v2", ann)
+		require.True(t, d.On)
+		require.Equal(t, rampart.ReasonIncluded, d.Reason)
+		require.Equal(t, rampart.ArmNone, d.Arm)
+
+		feed.publish(feed.putSegment(rampart.Segment{Format: 1, Name: "internal", Version: 2, Keys: []string{"bob"}}))
+		synctest.Wait()
+		require.False(t, c.On("checkout-v2", ann))
+	})
+}
+
+func TestRemovedFlagServesTheCallersDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, rampart.Full))
+		c := open(t, feed)
+		tombstone := checkout(2, 0)
+		tombstone.Removed = true
+		feed.publish(feed.put(tombstone))
+		feed.publish(feed.put(checkout(1, rampart.Full)))
+		synctest.Wait()
+		require.Equal(t, rampart.ReasonRemoved, c.Decide("checkout-v2", ann).Reason)
+		require.True(t, c.Bool("checkout-v2", ann, true))
+		require.False(t, c.Bool("checkout-v2", ann, false))
+	})
+}
+
+func TestNewerDocumentsServeOff(t *testing.T) {
+	cases := map[string]string{
+		"a rule with an unknown field":  `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"where":[{"attribute":"age","atLeast":18}]}`,
+		"an unknown hash version":       `{"format":1,"name":"checkout-v2","hashVersion":2,"exposure":100,"off":false,"on":true}`,
+		"a newer format":                `{"format":2,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true}`,
+		"rules that are no list":        `{"format":2,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"include":{"any":[]}}`,
+		"an unknown unit":               `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"unit":"household"}`,
+		"what is no JSON":               `exposure: 100`,
+		"an exposure beyond everybody":  `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":101,"off":false,"on":true}`,
+		"a segment that cannot be read": `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"include":[{"segment":"strange"}]}`,
+		"null":                          `null`,
+	}
+	for name, doc := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				feed := newFakeFeed()
+				feed.put(checkout(1, rampart.Full))
+				feed.write(func(c *flagstore.Change) {
+					c.Segment = &flagstore.Document{Name: "strange", Version: 1, JSON: []byte(`{"format":1,"name":"strange","rules":[{"country":"de"}]}`)}
+				})
+				c := open(t, feed)
+				require.True(t, c.Bool("checkout-v2", ann, true))
+
+				feed.publish(feed.write(func(c *flagstore.Change) {
+					c.Flag = &flagstore.Document{Name: "checkout-v2", Version: 2, JSON: []byte(doc)}
+				}))
+				synctest.Wait()
+				require.Equal(t, rampart.ReasonUnsupportedRule, c.Decide("checkout-v2", ann).Reason)
+				require.False(t, c.Bool("checkout-v2", ann, true), "off, not the default")
+				require.Equal(t, 1, c.Status().Unsupported)
+			})
+		})
+	}
+}
+
+func TestReaderWithoutAStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, rampart.Full))
+		feed.setDown(true)
+		c := open(t, feed)
+		require.False(t, c.Ready())
+		require.Equal(t, client.Starting, c.Status().State)
+		require.Equal(t, rampart.ReasonDefault, c.Decide("checkout-v2", ann).Reason)
+		require.True(t, c.Bool("checkout-v2", ann, true))
+
+		feed.setDown(false)
+		require.NoError(t, c.WaitReady(t.Context()))
+		require.True(t, c.On("checkout-v2", ann))
+
+		feed.setDown(true)
+		pass(11 * time.Second)
+		require.True(t, c.On("checkout-v2", ann), "the last state is served")
+		status := c.Status()
+		require.Equal(t, client.Stale, status.State)
+		require.GreaterOrEqual(t, status.Staleness, 10*time.Second)
+		require.NotEmpty(t, status.Failure)
+
+		feed.setDown(false)
+		pass(10 * time.Second)
+		require.Equal(t, client.Current, c.Status().State)
+	})
+}
+
+func TestReaderConfirms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, 0))
+		open(t, feed)
+		synctest.Wait()
+		first := feed.reader("reader-1")
+		require.Equal(t, "checkout", first.Service)
+		require.EqualValues(t, feed.revision, first.Revision)
+
+		feed.publish(feed.put(checkout(2, 0)))
+		synctest.Wait()
+		require.Equal(t, first.Revision, feed.reader("reader-1").Revision, "nobody waits for it")
+
+		asked := feed.put(checkout(3, 0))
+		asked.Confirm = true
+		feed.publish(asked)
+		synctest.Wait()
+		require.Equal(t, asked.Revision, feed.reader("reader-1").Revision, "at once")
+
+		later := feed.put(checkout(4, 0))
+		feed.publish(later)
+		pass(13 * time.Second)
+		require.Equal(t, later.Revision, feed.reader("reader-1").Revision)
+	})
+}
+
+func TestQuietReaderAsksLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, 0))
+		open(t, feed)
+		pass(time.Hour)
+		loads, follows, leases := feed.counts()
+		require.Equal(t, []int{1, 1, 0}, []int{loads, follows, leases})
+	})
+}
