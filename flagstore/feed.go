@@ -25,7 +25,9 @@ type Document struct {
 	JSON    []byte
 }
 
-// A Change is one message of the change feed.
+// A Change is one message of the change feed. A flag's document that has a lease
+// has the whole of it before it when it is published. The zero Change is a message
+// that this reader does not understand.
 type Change struct {
 	Previous int64 // revision before this change; another one than the reader's means that it missed something
 	Revision int64
