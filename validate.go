@@ -28,6 +28,9 @@ const (
 // defaults, so it finds the same before and after [Plan.WithDefaults].
 func (p Plan) Validate() Mistakes {
 	c := &checker{plan: p.WithDefaults()}
+	if c.tooMuch(); len(c.found) > 0 {
+		return c.found // what follows takes time that grows with the square of these
+	}
 	c.identity()
 	c.values()
 	c.calendar()
@@ -63,6 +66,20 @@ func (c *checker) warn(path, hint, format string, args ...any) {
 func (c *checker) because(path string, err error) {
 	if err != nil {
 		c.wrong(path, HintOf(err), "%s", err)
+	}
+}
+
+func (c *checker) tooMuch() {
+	gates, steps := len(c.plan.Gates), 0
+	for _, s := range c.plan.Stages {
+		gates += len(s.Gates)
+		steps += len(s.Steps)
+	}
+	if gates > maxGates {
+		c.wrong("gates", "watch what matters", "the plan has %d gates; %d are the most", gates, maxGates)
+	}
+	if steps > maxSteps || len(c.plan.Stages) > maxSteps {
+		c.wrong("stages", "use fewer, longer steps", "the plan has %d steps; %d are the most", steps, maxSteps)
 	}
 }
 
@@ -130,7 +147,9 @@ func (c *checker) values() {
 }
 
 func (c *checker) goals() {
-	c.atMost("goals", len(c.plan.Goals), maxList)
+	if !c.atMost("goals", len(c.plan.Goals), maxList) {
+		return
+	}
 	seen := map[string]bool{}
 	for i, g := range c.plan.Goals {
 		path := fmt.Sprintf("goals[%d]", i)
@@ -207,7 +226,9 @@ func (c *checker) lease() {
 var channelPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$`)
 
 func (c *checker) notify() {
-	c.atMost("notify", len(c.plan.Notify), maxList)
+	if !c.atMost("notify", len(c.plan.Notify), maxList) {
+		return
+	}
 	seen := map[string]bool{}
 	for i, name := range c.plan.Notify {
 		path := fmt.Sprintf("notify[%d]", i)
@@ -303,8 +324,10 @@ func (c *checker) date(path string, d Date) bool {
 	return true
 }
 
-func (c *checker) atMost(path string, n, most int) {
+// atMost bounds a list, and reports whether it is worth a closer look.
+func (c *checker) atMost(path string, n, most int) bool {
 	if n > most {
 		c.wrong(path, "leave some out", "has %d entries; %d are the most", n, most)
 	}
+	return n <= most
 }

@@ -66,7 +66,7 @@ var stageErrors = []mistaken{
 		for i := range 51 {
 			s.Steps = append(s.Steps, rampart.Step{Percent: rampart.Percent(10 * (i + 1)), Hold: day})
 		}
-	}), "stages", "55 steps; 50 are the most"},
+	}), "stages", "has 55 steps; 50 are the most"},
 	{"two people and groups", stage(2, func(s *rampart.Stage) {
 		s.Approvals = &rampart.Approvals{Count: 2, Groups: []string{"product"}}
 	}), "stages[2].approvals", "both a count and groups"},

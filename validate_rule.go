@@ -5,11 +5,19 @@ import (
 	"slices"
 )
 
-func (c *checker) rules(path string, rules []Rule) {
-	c.atMost(path, len(rules), maxRules)
+// rules checks a list of rules; together are those that will stand in the flag's
+// document with it. It reports whether they are few enough to be compared.
+func (c *checker) rules(path string, rules, together []Rule) bool {
+	if len(rules) == 0 {
+		return true
+	}
+	if !c.atMost(path, len(rules), maxRules) || !c.fits(path, together) {
+		return false
+	}
 	for k, r := range rules {
 		c.rule(fmt.Sprintf("%s[%d]", path, k), r)
 	}
+	return true
 }
 
 func (c *checker) rule(path string, r Rule) {
@@ -52,9 +60,9 @@ func (c *checker) keys(path string, keys []string) {
 	}
 }
 
-// document sees to it that the rules fit into the flag's document, which every
+// fits sees to it that the rules fit into the flag's document, which every
 // reader holds in memory, with room for everything else in it.
-func (c *checker) document(path string, rules []Rule) {
+func (c *checker) fits(path string, rules []Rule) bool {
 	size := 0
 	for _, r := range rules {
 		size += len(r.Segment) + len(r.Attribute) + 64
@@ -65,6 +73,7 @@ func (c *checker) document(path string, rules []Rule) {
 	if size > MaxFlagBytes/4 {
 		c.wrong(path, "put the keys into a segment", "has %d KiB of rules; a flag's document has room for %d", size>>10, MaxFlagBytes/4>>10)
 	}
+	return size <= MaxFlagBytes/4
 }
 
 // widens reports whether whoever is eligible under the rules before is so under

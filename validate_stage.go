@@ -10,20 +10,13 @@ func (c *checker) stages() {
 	stages := c.plan.Stages
 	c.order()
 	c.profile()
-	steps, reached := 0, Percent(0)
-	var included []Rule
+	reached, included := Percent(0), []Rule(nil)
 	var before *Stage // the last stage that exposed a share
 	for i := range stages {
 		s, path := stages[i], fmt.Sprintf("stages[%d]", i)
-		steps += len(s.Steps)
 		included = slices.Concat(included, s.Include) // they stay on until a turning back
-		c.rules(path+".include", s.Include)
-		c.rules(path+".where", s.Where)
-		if len(s.Include) > 0 {
-			c.document(path+".include", included)
-		}
-		c.document(path+".where", s.Where)
-		if before != nil && s.highest() > 0 && !widens(before.Where, s.Where) {
+		c.rules(path+".include", s.Include, included)
+		if c.rules(path+".where", s.Where, s.Where) && before != nil && s.highest() > 0 && !widens(before.Where, s.Where) {
 			c.wrong(path+".where", "repeat the rules of the earlier stage and add to them, or leave where out",
 				"leaves out units that %s may have exposed", before.Phase)
 		}
@@ -37,9 +30,6 @@ func (c *checker) stages() {
 		c.policy(path+".onBreach", s.OnBreach)
 		c.extend(path+".extend", s)
 		c.objectives(path, s)
-	}
-	if steps > maxSteps {
-		c.wrong("stages", "use fewer, longer steps", "have %d steps; %d are the most", steps, maxSteps)
 	}
 	c.budget()
 }
@@ -232,7 +222,10 @@ func (c *checker) approvals(path string, a *Approvals) {
 	if a.Count > 0 && len(a.Groups) > 0 {
 		c.wrong(path, "leave count out: one person of each group is needed", "has both a count and groups")
 	}
-	c.atMost(path+".groups", len(a.Groups), maxList)
+	c.span(path+".expire", a.Expire, 0, 90*day)
+	if !c.atMost(path+".groups", len(a.Groups), maxList) {
+		return
+	}
 	for k, g := range a.Groups {
 		at := fmt.Sprintf("%s.groups[%d]", path, k)
 		if err := CheckName("a group", g); err != nil {
@@ -241,7 +234,6 @@ func (c *checker) approvals(path string, a *Approvals) {
 			c.wrong(at, "name each group once; nobody approves twice", "%q is named twice", g)
 		}
 	}
-	c.span(path+".expire", a.Expire, 0, 90*day)
 }
 
 func (c *checker) extend(path string, s Stage) {

@@ -133,7 +133,7 @@ func (d *decoder) object(path string, n ast.Node, v reflect.Value) {
 
 func (d *decoder) unknown(path, key string, known []string) {
 	hint := "keys here are " + strings.Join(known, ", ")
-	if k := nearest(key, known); k != "" {
+	if k := nearest(key, known); k != "" && len(d.meant) < maxMistakes {
 		d.meant = append(d.meant, join(path, k))
 		hint = fmt.Sprintf("did you mean %s?", k)
 	}

@@ -57,10 +57,20 @@ func Parse(name string, data []byte) (rampart.Plan, File, error) {
 	}
 	sortByPlace(found)
 	file.Warnings = only(found, true)
-	if errs := only(found, false); len(errs) > 0 {
+	if errs := atMost(only(found, false)); len(errs) > 0 {
 		return plan, file, &Error{Mistakes: append(errs, file.Warnings...)}
 	}
 	return plan, file, nil
+}
+
+// atMost leaves out what nobody would read.
+func atMost(found []Mistake) []Mistake {
+	if len(found) <= maxMistakes {
+		return found
+	}
+	last := found[maxMistakes-1]
+	last.Mistake = rampart.Mistake{Msg: "there are more mistakes", Hint: "mend those above first"}
+	return append(slices.Clip(found[:maxMistakes-1]), last)
 }
 
 func readBounded(path string) ([]byte, error) {
