@@ -5,15 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/internal/settings"
 )
 
 // Options say where an environment's parts are. The zero value of a field means its
@@ -107,10 +106,10 @@ func (o Options) withDefaults() Options {
 func (o Options) credentials() (client.Credentials, error) {
 	switch {
 	case o.APIKeyFile != "":
-		if _, err := secretIn(o.APIKeyFile); err != nil { // known at once, and not at the first call
+		if _, err := settings.Secret(o.APIKeyFile); err != nil { // known at once, and not at the first call
 			return nil, err
 		}
-		return client.NewAPIKeyDynamicCredentials(func(context.Context) (string, error) { return secretIn(o.APIKeyFile) }), nil
+		return client.NewAPIKeyDynamicCredentials(func(context.Context) (string, error) { return settings.Secret(o.APIKeyFile) }), nil
 	case o.APIKey != "":
 		return client.NewAPIKeyStaticCredentials(o.APIKey), nil
 	}
@@ -120,30 +119,11 @@ func (o Options) credentials() (client.Credentials, error) {
 func (o Options) store() (*flagstore.Store, error) {
 	if o.RedisPasswordFile != "" {
 		var err error
-		if o.RedisPassword, err = secretIn(o.RedisPasswordFile); err != nil {
+		if o.RedisPassword, err = settings.Secret(o.RedisPasswordFile); err != nil {
 			return nil, err
 		}
 	}
 	return flagstore.Open(flagstore.Options{URL: o.Redis, Environment: o.Environment, Password: o.RedisPassword})
-}
-
-// maxSecret bounds a file that is said to hold a secret: API keys of a few
-// kilobytes exist.
-const maxSecret = 16 << 10
-
-// secretIn reads a secret from a file, less the line break that editors leave.
-func secretIn(file string) (string, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return "", rampart.Errorf(rampart.Invalid, "a secret cannot be read").Because(err)
-	}
-	defer func() { _ = f.Close() }()
-	b, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	secret := strings.TrimSpace(string(b))
-	if err != nil || secret == "" || len(b) > maxSecret {
-		return "", rampart.Errorf(rampart.Invalid, "%s holds no secret", file).WithHint("it must hold the secret and nothing else").Because(err)
-	}
-	return secret, nil
 }
 
 // silent keeps the Temporal client from writing to the terminal of a person.
