@@ -74,8 +74,9 @@ type Client struct {
 	metrics   *metrics
 	unknown   onceFor
 
-	stop context.CancelFunc
-	done sync.WaitGroup
+	stop   context.CancelFunc
+	done   sync.WaitGroup
+	closed sync.Once
 }
 
 // Open makes a client and waits a moment for the first snapshot. A store that is
@@ -207,11 +208,14 @@ func (c *Client) WaitReady(ctx context.Context) error {
 // Close stops following and counting. Flags go on serving the last state, and
 // leases still end.
 func (c *Client) Close() error {
-	c.stop()
-	c.done.Wait()
-	c.unregister()
-	if c.closing != nil {
-		return c.closing()
-	}
-	return nil
+	var err error
+	c.closed.Do(func() {
+		c.stop()
+		c.done.Wait()
+		c.unregister()
+		if c.closing != nil {
+			err = c.closing()
+		}
+	})
+	return err
 }
