@@ -20,7 +20,7 @@ var onsetRatios = [...]float64{1.25, 2, 5}
 
 // A climb is what happened since the sum was last at its lowest.
 type climb struct {
-	S     float64 `json:"s"`
+	S     float64 `json:"s,omitempty"`
 	Since int64   `json:"t,omitempty"` // the end of the tick before, ms
 	X1    float64 `json:"x1,omitempty"`
 	N1    float64 `json:"n1,omitempty"`
@@ -41,13 +41,13 @@ func (o *onset) take(t evidence.Tick, began int64, lowerIsWorse bool) {
 	for i, rho := range onsetRatios {
 		c := &o.Sums[i]
 		if c.S == 0 {
-			*c = climb{Since: began}
-			if began == 0 { // the first tick: harm cannot have begun before it
-				c.Since = t.At
-			}
+			c.Since = or(began, t.At) // harm was not seen to begin before the first tick
 		}
 		c.S = math.Round(1e4*max(0, c.S+x*math.Log(rho)-m*math.Log(share*rho+1-share))) / 1e4
 		c.X1, c.N1, c.X0, c.N0 = c.X1+t.X1, c.N1+t.N1, c.X0+t.X0, c.N0+t.N0
+		if c.S == 0 { // the next tick begins anew
+			*c = climb{}
+		}
 	}
 }
 

@@ -75,7 +75,7 @@ func (g *gate) well(look Look, name string, spec rampart.Probe, v *rampart.GateV
 	v.Value = &failures
 	switch {
 	case g.Probed.Failures >= limit:
-		v.Word, v.Reason = rampart.Breach, fmt.Sprintf("%s failed %d times in a row: %s", name, g.Probed.Failures, g.Probed.Why)
+		v.Word, v.Reason = rampart.Breach, fmt.Sprintf("%s failed %s: %s", name, times(g.Probed.Failures), g.Probed.Why)
 	case g.Probed.Failures > 0:
 		v.Word, v.Reason = rampart.Holding, fmt.Sprintf("%s failed %d of %d times in a row: %s", name, g.Probed.Failures, limit, g.Probed.Why)
 	case !look.HoldOver:
@@ -85,6 +85,13 @@ func (g *gate) well(look Look, name string, spec rampart.Probe, v *rampart.GateV
 	default:
 		v.Word, v.Reason = rampart.Pass, name+" is well"
 	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times in a row", n)
 }
 
 // A prober sends probes. A probe that cannot be sent says so in its answer: not to
