@@ -20,7 +20,7 @@ var rooms = map[string][]string{
 	"flagstore":  {""},
 	"client":     {"", "flagstore"},
 	"activities": {"", "gates", "flagstore"},
-	"workflows":  {"", "activities"},
+	"workflows":  {"", "activities", "gates"},
 	"starter":    {"", "workflows", "activities", "flagstore"},
 	"worker":     {"", "starter", "workflows", "activities", "gates", "flagstore"},
 }

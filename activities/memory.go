@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -32,6 +33,23 @@ type Memory struct {
 
 // MaxMemoryBytes bounds the JSON form of a Memory.
 const MaxMemoryBytes = 8 << 10
+
+// RecallInput names a launch.
+type RecallInput struct {
+	Flag string `json:"flag"`
+	Run  string `json:"run"`
+}
+
+// Recall returns the evidence that is kept beside the store: that of the last look,
+// which the workflow has not been told of where its watch was cancelled.
+func (a *Activities) Recall(ctx context.Context, in RecallInput) (Memory, error) {
+	var m Memory
+	_, blob, err := a.Store.Evidence(ctx, in.Flag, in.Run)
+	if err != nil || len(blob) == 0 {
+		return m, err
+	}
+	return m, json.Unmarshal(blob, &m)
+}
 
 // newest returns the memory with the latest tick.
 func newest(all ...Memory) Memory {

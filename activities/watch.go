@@ -36,6 +36,7 @@ type WatchInput struct {
 	Phase        rampart.Phase       `json:"phase"`
 	PhaseIndex   int                 `json:"phaseIndex"` // among the plan's stages
 	Phases       int                 `json:"phases"`
+	Schedule     gates.Schedule      `json:"schedule"`
 	Step         string              `json:"step"`
 	Exposure     rampart.Percent     `json:"exposure"`
 	Exposing     bool                `json:"exposing"` // somebody is on, be it by rule
@@ -169,7 +170,7 @@ func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick ti
 	over := in.Mode == Advance || in.Mode == Hold && m.Held+m.gain(tick, in.Since, in.Every.D()) >= in.Hold
 	v, err := a.Judge.Judge(ctx, gates.Look{
 		Flag: in.Flag, Environment: a.Store.Environment(), Alpha: in.Alpha, Gates: in.Gates,
-		Phase: in.Phase, PhaseIndex: in.PhaseIndex, Phases: in.Phases,
+		Phase: in.Phase, PhaseIndex: in.PhaseIndex, Phases: in.Phases, Schedule: in.Schedule,
 		Exposure: in.Exposure, Exposing: in.Exposing,
 		At: tick, Every: in.Every.D(), FirstExposed: in.FirstExposed, StepSince: in.Since, HoldOver: over,
 	}, &m.Gates)

@@ -69,7 +69,7 @@ func (l *launch) verifyNext(ctx workflow.Context) {
 	}
 	var v activities.Verified
 	err := workflow.ExecuteActivity(l.writing(ctx, "who approved "+string(got.approval.Phase)), do.VerifyApproval,
-		activities.VerifyInput{Flag: l.plan.Flag, Run: l.run, Approval: got.approval}).Get(ctx, &v)
+		activities.VerifyInput{Flag: l.plan.Flag, Run: l.runID, Approval: got.approval}).Get(ctx, &v)
 	if err != nil {
 		return // cancelled: the launch is ending
 	}

@@ -110,6 +110,7 @@ func (l *launch) end(ctx workflow.Context, out rampart.Outcome, err error) (ramp
 	var everywhere rampart.Confirmed
 	if out.State != rampart.Superseded && l.acquired {
 		everywhere = l.everywhere(ctx)
+		l.recall(ctx)
 	}
 	out.Receipt = l.receipt(ctx, out, everywhere)
 	l.outcome = &out
@@ -139,6 +140,19 @@ func (l *launch) everywhere(ctx workflow.Context) rampart.Confirmed {
 	return got
 }
 
+// recall gets the evidence of the last look: the watch that took it may have been
+// cancelled before it could tell. Without an answer the receipt tells what is known.
+func (l *launch) recall(ctx workflow.Context) {
+	var m activities.Memory
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Second, ScheduleToCloseTimeout: 10 * time.Second, Summary: "the last look",
+	})
+	err := workflow.ExecuteActivity(ctx, do.Recall, activities.RecallInput{Flag: l.plan.Flag, Run: l.runID}).Get(ctx, &m)
+	if err == nil && m.Tick > l.memory.Tick {
+		l.memory = m
+	}
+}
+
 // handOver tells the flag's own workflow who answers for the flag from now on.
 func (l *launch) handOver(ctx workflow.Context, signal string, out *rampart.Outcome) {
 	h := rampart.Handover{Launch: l.id, Flag: l.flag, Kill: l.killed, Outcome: out}
@@ -150,11 +164,12 @@ func (l *launch) handOver(ctx workflow.Context, signal string, out *rampart.Outc
 
 // receipt computes what the launch cost from its own ticks.
 func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e rampart.Confirmed) rampart.Receipt {
-	sums := l.memory.Gates.Sums()
+	gate := l.gateOf(out)
+	harm := l.memory.Gates.Harm(gate)
 	r := rampart.Receipt{
 		StartedAt: l.startedAt.UnixMilli(), EndedAt: workflow.Now(ctx).UnixMilli(), Highest: l.highest,
-		OffAt: l.offAt, Readers: e.Readers, Confirmed: e.Confirmed, Gate: l.gateOf(out),
-		Requests: sums.Requests, Looks: l.memory.Looks, BlindFor: l.memory.Blind.D().Milliseconds(), Approvals: len(l.approved),
+		OffAt: l.offAt, Readers: e.Readers, Confirmed: e.Confirmed, Gate: gate,
+		Requests: harm.Units, Looks: l.memory.Looks, BlindFor: l.memory.Blind.D().Milliseconds(), Approvals: len(l.approved),
 	}
 	if !l.firstExposed.IsZero() {
 		r.FirstExposed = l.firstExposed.UnixMilli()
@@ -163,7 +178,10 @@ func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e rampart.Co
 		r.Everywhere = l.offAt + e.Millis
 	}
 	if out.Cause == rampart.CauseBreach {
-		r.BreachAt, r.HarmSince, r.Affected = l.memory.Tick, sums.HarmSince, sums.Affected
+		r.BreachAt, r.Affected = l.memory.Tick, harm.Bad
+		if !harm.Since.IsZero() {
+			r.HarmSince = harm.Since.UnixMilli()
+		}
 	}
 	r.HoldoutClean = l.highestBeforeFinish() < rampart.Full
 	r.Text = l.receiptText(out, r)

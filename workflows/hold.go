@@ -11,6 +11,7 @@ import (
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/activities"
+	"github.com/rampart-dev/rampart/gates"
 )
 
 // hold keeps a step exposed until its gates pass after the hold, or a person ends
@@ -110,13 +111,13 @@ func (l *launch) watching(ctx workflow.Context, mode activities.Mode, step rampa
 }
 
 func (l *launch) watchInput(mode activities.Mode, step rampart.Step) activities.WatchInput {
-	gates := l.plan.GatesOf(l.stage())
+	judged := l.plan.GatesOf(l.stage())
 	if l.baking {
-		gates = l.plan.GatesOf(rampart.Stage{})
+		judged = l.plan.GatesOf(rampart.Stage{})
 	}
 	return activities.WatchInput{
-		Flag: l.plan.Flag, Run: l.run, Version: l.acknowledged, Mode: mode, Gates: gates,
-		Phase: l.phase, PhaseIndex: l.at, Phases: len(l.plan.Stages), Step: l.stepName(),
+		Flag: l.plan.Flag, Run: l.runID, Version: l.acknowledged, Mode: mode, Gates: judged,
+		Phase: l.phase, PhaseIndex: l.at, Phases: len(l.plan.Stages), Schedule: gates.ScheduleOf(l.plan), Step: l.stepName(),
 		Exposure: l.flag.Exposure, Exposing: exposing(l.flag),
 		Since: l.stepSince, FirstExposed: l.firstExposed, Hold: step.Hold, Every: l.plan.Every,
 		Alpha: l.plan.Alpha, Lease: l.flag.Lease, Blind: *l.plan.OnBlind,

@@ -27,7 +27,7 @@ var patiently = &temporal.RetryPolicy{
 // launch is the state of one launch. Message handlers set its fields; the walk
 // waits for them.
 type launch struct {
-	id, run   string
+	id, runID string
 	plan      rampart.Plan
 	source    rampart.Source
 	startedBy string
@@ -63,8 +63,9 @@ type launch struct {
 	paused   *rampart.Ask
 	onHold   *holdUp
 	advance  *advance
-	moved    int // counts interventions, so that waits notice them
-	asking   int // stage whose approval is awaited; -1: none
+	lost     string // why the document must be written again
+	moved    int    // counts interventions, so that waits notice them
+	asking   int    // stage whose approval is awaited; -1: none
 	inbox    []arrival
 	approved []rampart.Approval
 
@@ -112,9 +113,12 @@ func newLaunch(ctx workflow.Context, in LaunchInput) (*launch, error) {
 	}
 	info := workflow.GetInfo(ctx)
 	l := &launch{
-		id: info.WorkflowExecution.ID, run: info.FirstRunID,
+		id: info.WorkflowExecution.ID, runID: info.FirstRunID,
 		plan: plan, source: in.Source, startedBy: in.StartedBy, startedAt: workflow.Now(ctx), warnings: in.Warnings,
 		told: map[string]int64{}, asking: -1, phase: plan.Stages[0].Phase,
+	}
+	if l.runID == "" {
+		l.runID = info.WorkflowExecution.RunID
 	}
 	l.flag.Name = plan.Flag
 	if err := l.listen(ctx); err != nil {

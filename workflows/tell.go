@@ -126,7 +126,7 @@ func (l *launch) board() string {
 func (l *launch) notify(ctx workflow.Context, event string, urgent bool, format string, args ...any) {
 	l.seq++
 	n := activities.Notice{
-		ID: fmt.Sprintf("%s/%d", l.run, l.seq), Event: event, Flag: l.plan.Flag, Environment: l.plan.Environment, Owner: l.plan.Owner,
+		ID: fmt.Sprintf("%s/%d", l.runID, l.seq), Event: event, Flag: l.plan.Flag, Environment: l.plan.Environment, Owner: l.plan.Owner,
 		Launch: l.id, Phase: l.phase, Exposure: l.flag.Exposure, Text: fmt.Sprintf(format, args...),
 		At: workflow.Now(ctx).UnixMilli(), Urgent: urgent,
 	}
@@ -157,7 +157,7 @@ func (l *launch) progress() rampart.Progress {
 		Flag: l.plan.Flag, Environment: l.plan.Environment, Owner: l.plan.Owner, Purpose: l.plan.Purpose,
 		StartedBy: l.startedBy, StartedAt: l.startedAt.UnixMilli(), Source: l.source, Plan: l.plan, Revision: 1,
 		State: l.state, WaitingFor: l.waitingFor, Note: l.note, Phase: l.phase, Step: l.step, StepName: l.stepName(), Looks: l.memory.Looks,
-		Exposure: l.flag.Exposure, Version: l.acknowledged, Killed: l.killed, Run: l.run, Baking: l.baking,
+		Exposure: l.flag.Exposure, Version: l.acknowledged, Killed: l.killed, Run: l.runID, Baking: l.baking,
 		Held: l.held, Hold: l.holdNow(), Approvals: l.approved, Missing: l.missing(), Asking: l.askedPhase(),
 		Story: l.story, Parachute: l.parachute, Outcome: l.outcome, Trust: l.trust, Warnings: l.warnings, Notices: l.notices,
 	}
