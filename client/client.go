@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"os"
@@ -142,7 +143,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.ID == "" {
 		host, _ := os.Hostname()
-		o.ID = fmt.Sprintf("%s-%d-%08x", host, os.Getpid(), random32())
+		o.ID = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:8])
 	}
 	return o, nil
 }

@@ -112,12 +112,14 @@ func (f *fakeFeed) kill(flag string, version int64, killed bool) flagstore.Chang
 }
 
 // renew is what a guard does at every tick.
-func (f *fakeFeed) renew(flag string, term time.Duration) {
+func (f *fakeFeed) renew(flag string, version int64, term time.Duration) {
+	f.guard(rampart.LeaseTerm{Flag: flag, Version: version, End: time.Now().Add(term).UnixMilli()})
+}
+
+func (f *fakeFeed) guard(t rampart.LeaseTerm) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	t := f.terms[flag]
-	t.End = time.Now().Add(term).UnixMilli()
-	f.terms[flag] = t
+	f.terms[t.Flag] = t
 }
 
 func (f *fakeFeed) publish(changes ...flagstore.Change) {

@@ -54,7 +54,7 @@ func TestLeaseThatIsRenewedGoesOn(t *testing.T) {
 		c := open(t, feed)
 		for range 300 {
 			pass(time.Minute)
-			feed.renew("checkout-v2", time.Hour)
+			feed.renew("checkout-v2", 1, time.Hour)
 			require.True(t, c.On("checkout-v2", ann))
 		}
 		_, _, reads := feed.counts()
@@ -69,7 +69,7 @@ func TestLeaseRenewedBehindAPartition(t *testing.T) {
 		c := open(t, feed)
 		feed.setDown(true)
 		pass(50 * time.Minute)
-		feed.renew("checkout-v2", time.Hour)
+		feed.renew("checkout-v2", 1, time.Hour)
 		pass(20 * time.Minute)
 		require.False(t, c.On("checkout-v2", ann), "for this reader the guard is gone")
 		feed.setDown(false)
@@ -96,7 +96,7 @@ func TestLeaseOfAnotherVersionGuardsNothing(t *testing.T) {
 		flag := leased(3, rampart.Full, time.Hour)
 		c := open(t, feed)
 		feed.publish(change, feed.put(flag))
-		feed.terms["checkout-v2"] = rampart.LeaseTerm{Flag: "checkout-v2", Version: 1, End: time.Now().Add(10 * time.Hour).UnixMilli()}
+		feed.guard(rampart.LeaseTerm{Flag: "checkout-v2", Version: 1, End: time.Now().Add(10 * time.Hour).UnixMilli()})
 		synctest.Wait()
 		require.True(t, c.On("checkout-v2", ann))
 		pass(time.Hour)

@@ -1,8 +1,7 @@
 package client
 
 import (
-	"fmt"
-	"math/rand/v2"
+	"crypto/rand"
 	"net/http"
 	"time"
 
@@ -45,5 +44,5 @@ func requestID(req *http.Request) string {
 	if h := req.Header["Traceparent"]; len(h) == 1 && len(h[0]) >= 55 && h[0][2] == '-' && h[0][35] == '-' {
 		return h[0][3:35]
 	}
-	return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64())
+	return rand.Text()
 }

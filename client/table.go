@@ -1,8 +1,8 @@
 package client
 
 import (
+	"hash/maphash"
 	"math/bits"
-	"math/rand/v2"
 )
 
 // A table finds flags by name. It never changes, and so can be a plain array with
@@ -20,7 +20,7 @@ type slot struct {
 }
 
 func tableOf(flags map[string]*Flag) *table {
-	t := &table{slots: make([]slot, 1<<bits.Len(uint(4*len(flags)))), size: len(flags), seed: rand.Uint64()}
+	t := &table{slots: make([]slot, 1<<bits.Len(uint(4*len(flags)))), size: len(flags), seed: maphash.String(maphash.MakeSeed(), "")}
 	for name, f := range flags {
 		*t.slot(name) = slot{name, f}
 	}
