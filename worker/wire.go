@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/interceptor"
+	sdk "go.temporal.io/sdk/worker"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
+	"github.com/rampart-dev/rampart/gates"
+	"github.com/rampart-dev/rampart/starter"
+	"github.com/rampart-dev/rampart/workflows"
+)
+
+// workers returns the workers of the two queues.
+func (p *process) workers(namespace string) []sdk.Worker {
+	env := p.starter.Environment()
+	do := &activities.Activities{
+		Store:     p.starter.Store,
+		Judge:     gates.New(gates.Options{Source: p.prometheus, ScrapeLag: p.config.ScrapeLag}),
+		Notifier:  p.channels,
+		Workflows: reach{p.starter},
+		Identity:  activities.Payload{}, // Validate has refused every other mode
+		Namespace: namespace,
+		Now:       time.Now,
+		Meter:     activities.NewMeter(p.registry),
+	}
+	launches := sdk.New(p.starter.Temporal, rampart.LaunchQueue(env), p.options(p.config.Changes))
+	launches.RegisterWorkflow(workflows.Launch)
+	launches.RegisterWorkflow(workflows.Flag)
+	launches.RegisterWorkflow(workflows.Sweep)
+	launches.RegisterActivity(do)
+
+	judging := p.options(p.config.Looks)
+	judging.DisableWorkflowWorker = true
+	looks := sdk.New(p.starter.Temporal, rampart.GateQueue(env), judging)
+	looks.RegisterActivity(do.Watch)
+	return []sdk.Worker{launches, looks}
+}
+
+// maxPollers is how far the SDK may go when there is much to do. It adjusts the
+// number by what the server says of its backlog; at rest it is a few.
+const maxPollers = 50
+
+func (p *process) options(slots int) sdk.Options {
+	autoscaling := sdk.NewPollerBehaviorAutoscaling(sdk.PollerBehaviorAutoscalingOptions{MaximumNumberOfPollers: maxPollers})
+	return sdk.Options{
+		MaxConcurrentActivityExecutionSize:     slots,
+		MaxConcurrentWorkflowTaskExecutionSize: p.config.Decisions,
+		ActivityTaskPollerBehavior:             autoscaling,
+		WorkflowTaskPollerBehavior:             autoscaling,
+		WorkerStopTimeout:                      p.config.StopTimeout,
+		Interceptors:                           []interceptor.WorkerInterceptor{&failures{log: p.log}},
+		OnFatalError: func(err error) {
+			select {
+			case p.fatal <- err:
+			default: // the first one is being told
+			}
+		},
+	}
+}
+
+// reach is how the sweep speaks to workflows: as people do, through the starter.
+type reach struct{ *starter.Starter }
+
+var _ activities.Workflows = reach{}
+
+// Restore implements activities.Workflows.
+func (r reach) Restore(ctx context.Context, flag, why string) error {
+	return r.RestoreFlag(ctx, flag, why)
+}
+
+// Killed implements activities.Workflows.
+func (r reach) Killed(ctx context.Context, k rampart.Kill) error { return r.TellKill(ctx, k) }

@@ -1,0 +1,173 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	sdk "go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/gates"
+	"github.com/rampart-dev/rampart/starter"
+	"github.com/rampart-dev/rampart/worker/notices"
+)
+
+// Run works until the context ends, and then returns nil once the attempts under
+// way have ended. Every other ending is an error: of kind Invalid or Refused where
+// the configuration is wrong or the store is another's, Unreachable where Temporal
+// or the store did not answer in time, Unexpected where the work itself broke.
+func Run(ctx context.Context, c Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	p, err := open(c.withDefaults())
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	return p.run(ctx)
+}
+
+// process is one worker process.
+type process struct {
+	config     Config
+	log        *zap.Logger
+	registry   *prometheus.Registry
+	starter    *starter.Starter
+	prometheus *gates.Prometheus
+	channels   *notices.Channels
+	ready      *readiness
+	fatal      chan error // the first error that the work cannot go on after
+}
+
+// open makes everything that connects to nobody.
+func open(c Config) (*process, error) {
+	log, err := newLog(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{config: c, registry: prometheus.NewRegistry(), fatal: make(chan error, 1)}
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
+	c.Parts.Metrics = newSDKMetrics(p.registry)
+	c.Parts.Logger = sdkLog{log.Named("temporal").Sugar()}
+	if p.prometheus, err = gates.NewPrometheus(c.Prometheus); err != nil {
+		return nil, err
+	}
+	if p.starter, err = starter.Dial(c.Parts); err != nil {
+		return nil, err
+	}
+	p.log = log.With(zap.String("environment", p.starter.Environment()))
+	p.ready = &readiness{p: p, stage: starting}
+	if p.channels, err = p.openChannels(); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *process) openChannels() (*notices.Channels, error) {
+	pairs := p.config.Notify
+	if file := p.config.NotifyFile; file != "" {
+		more, err := notices.Read(file)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs[:len(pairs):len(pairs)], more...)
+	}
+	return notices.New(pairs, notices.Options{
+		Log:  p.log,
+		Link: func(workflowID string) string { return p.starter.URL(workflowID, "") },
+	})
+}
+
+func (p *process) close() {
+	_ = p.starter.Close()
+	_ = p.log.Sync()
+}
+
+func (p *process) run(ctx context.Context) error {
+	srv, err := p.listen()
+	if err != nil {
+		return err
+	}
+	defer srv.close()
+	namespace, err := p.admit(ctx)
+	if err != nil {
+		if ctx.Err() != nil { // told to stop before there was anything to do
+			return nil
+		}
+		return err
+	}
+	workers := p.workers(namespace)
+	defer stopAll(workers)
+	for _, w := range workers {
+		if err := w.Start(); err != nil {
+			return rampart.Errorf(rampart.Unreachable, "Temporal at %s does not let the worker work", p.starter.Address).Because(err)
+		}
+	}
+	p.ready.enter(working, namespace)
+	p.log.Info("working", zap.String("namespace", namespace), zap.String("temporal", p.starter.Address),
+		zap.String("redis", p.starter.Store.Address()), zap.Strings("channels", p.channels.Names()))
+
+	sweeping, stop := context.WithCancel(ctx)
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() { p.keepSweeping(sweeping) })
+	err = p.wait(ctx, srv)
+	stop()
+	sweeper.Wait()
+
+	p.ready.enter(draining, "")
+	p.log.Info("draining", zap.Duration("timeout", p.config.StopTimeout))
+	stopAll(workers)
+	p.log.Info("stopped")
+	return err
+}
+
+// wait returns when there is a reason to stop.
+func (p *process) wait(ctx context.Context, srv *server) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-p.fatal:
+		return fmt.Errorf("the worker cannot go on: %w", err)
+	case err := <-srv.failed:
+		return err
+	}
+}
+
+// stopAll takes no more work and returns once the attempts under way have ended.
+// Stopping twice does nothing.
+func stopAll(workers []sdk.Worker) {
+	var all sync.WaitGroup
+	for _, w := range workers {
+		all.Go(w.Stop)
+	}
+	all.Wait()
+}
+
+const (
+	sweepAlive = time.Minute     // between two looks whether the sweep is there
+	sweepRetry = 5 * time.Second // where it could not be started
+)
+
+// keepSweeping sees to it that the environment's sweep is running, should somebody
+// have ended it.
+func (p *process) keepSweeping(ctx context.Context) {
+	for {
+		pause := sweepAlive
+		if err := p.starter.Sweep(ctx, p.config.SweepEvery); err != nil && ctx.Err() == nil {
+			p.log.Warn("the sweep cannot be started", zap.Error(err))
+			pause = sweepRetry
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
