@@ -52,6 +52,11 @@ func (c *checker) keys(path string, keys []string) {
 		c.wrong(path, "put them into a segment", "has %d entries; %d are the most", len(keys), maxKeys)
 		return
 	}
+	c.each(path, keys)
+}
+
+// each checks keys one by one.
+func (c *checker) each(path string, keys []string) {
 	for k, key := range keys {
 		if key == "" || len(key) > maxLabel || !printable(key) {
 			c.wrong(fmt.Sprintf("%s[%d]", path, k), fmt.Sprintf("use 1 to %d printable bytes", maxLabel), "%.40q cannot be matched", key)

@@ -19,17 +19,19 @@ import (
 // maxMistakes bounds what is told of one file.
 const maxMistakes = 100
 
-// decode builds the plan that the syntax tree says, guided by the JSON keys of the
-// plan's types. It notes the place of every key and entry, and every mistake.
-// Meant are the paths of keys that seem to be there, but misspelt.
-func decode(root ast.Node, places map[string]Place) (plan rampart.Plan, found []Mistake, meant []string) {
-	d := &decoder{places: places}
-	d.place("", startOf(root)) // what the whole plan lacks is said here
-	d.value("", root, reflect.ValueOf(&plan).Elem())
-	return plan, d.found, d.meant
+// decode fills in what the syntax tree says, guided by the JSON keys of the types
+// of v, which points to a document of the kind that is named. It notes the place of
+// every key and entry, and every mistake. Meant are the paths of keys that seem to
+// be there, but misspelt.
+func decode(root ast.Node, kind string, v any, places map[string]Place) (found []Mistake, meant []string) {
+	d := &decoder{kind: kind, places: places}
+	d.place("", startOf(root)) // what the whole document lacks is said here
+	d.value("", root, reflect.ValueOf(v).Elem())
+	return d.found, d.meant
 }
 
 type decoder struct {
+	kind   string // of document, for messages
 	places map[string]Place
 	found  []Mistake
 	meant  []string // the paths of keys that were probably meant by unknown ones
@@ -137,7 +139,7 @@ func (d *decoder) unknown(path, key string, known []string) {
 		d.meant = append(d.meant, join(path, k))
 		hint = fmt.Sprintf("did you mean %s?", k)
 	}
-	d.wrong(join(path, key), hint, "is not a key of a plan here")
+	d.wrong(join(path, key), hint, "is not a key of a %s here", d.kind)
 }
 
 // shorthand are the types that may be written as one scalar.

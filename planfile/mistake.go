@@ -32,7 +32,7 @@ func (m Mistake) String() string {
 	return s + m.Msg
 }
 
-// An Error is all that is wrong with a plan. Its kind is [rampart.Invalid].
+// An Error is all that is wrong with a file. Its kind is [rampart.Invalid].
 type Error struct {
 	Mistakes []Mistake // in the order of the file; warnings come last
 }
@@ -49,7 +49,7 @@ func (e *Error) Error() string {
 }
 
 // Unwrap tells the kind of the error.
-func (e *Error) Unwrap() error { return rampart.Errorf(rampart.Invalid, "the plan has mistakes") }
+func (e *Error) Unwrap() error { return rampart.Errorf(rampart.Invalid, "the file has mistakes") }
 
 // Format writes mistakes for a person: each on a line, its hint below it.
 func Format(w io.Writer, mistakes []Mistake) error {

@@ -29,7 +29,7 @@ type File struct {
 // Read reads the plan in the file at path. A file that is there but is not a plan
 // gives an [*Error], which lists every mistake.
 func Read(path string) (rampart.Plan, File, error) {
-	data, err := readBounded(path)
+	data, err := readBounded(path, planForm, "write one with: rampart plan new FLAG --owner TEAM --purpose WHY")
 	if err != nil {
 		return rampart.Plan{}, File{Name: path}, err
 	}
@@ -40,17 +40,34 @@ func Read(path string) (rampart.Plan, File, error) {
 // as it is written, without defaults; where it has errors, as much of it as could
 // be read comes with an [*Error].
 func Parse(name string, data []byte) (rampart.Plan, File, error) {
+	var plan rampart.Plan
+	file, err := read(name, data, planForm, &plan, func() rampart.Mistakes { return plan.Validate() })
+	return plan, file, err
+}
+
+// A form is a kind of document that is written in YAML.
+type form struct {
+	name   string // for messages
+	limit  int    // of its bytes
+	begin  string // hint for whoever writes nothing
+	larger string // hint for whoever writes too much
+}
+
+var planForm = form{"plan", MaxBytes, "begin with flag, owner and purpose; see: rampart plan new", "put long lists of keys into segments"}
+
+// read fills in v, which points to a document of a form, and finds what is wrong
+// with it: first what cannot be read, then what makes no sense.
+func read(name string, data []byte, f form, v any, validate func() rampart.Mistakes) (File, error) {
 	sum := sha256.Sum256(data)
 	file := File{Name: name, SHA256: hex.EncodeToString(sum[:]), places: map[string]Place{}}
-	root, found := parse(data)
-	var plan rampart.Plan
+	root, found := parse(data, f)
 	if root != nil {
 		var meant []string
-		plan, found, meant = decode(root, file.places)
+		found, meant = decode(root, f.name, v, file.places)
 		for _, m := range found {
 			meant = append(meant, m.Path)
 		}
-		found = append(found, file.Locate(unrelated(plan.Validate(), meant))...)
+		found = append(found, file.Locate(unrelated(validate(), meant))...)
 	}
 	for i := range found {
 		found[i].File = name
@@ -58,9 +75,9 @@ func Parse(name string, data []byte) (rampart.Plan, File, error) {
 	sortByPlace(found)
 	file.Warnings = only(found, true)
 	if errs := atMost(only(found, false)); len(errs) > 0 {
-		return plan, file, &Error{Mistakes: append(errs, file.Warnings...)}
+		return file, &Error{Mistakes: append(errs, file.Warnings...)}
 	}
-	return plan, file, nil
+	return file, nil
 }
 
 // atMost leaves out what nobody would read.
@@ -73,17 +90,16 @@ func atMost(found []Mistake) []Mistake {
 	return append(slices.Clip(found[:maxMistakes-1]), last)
 }
 
-func readBounded(path string) ([]byte, error) {
+func readBounded(path string, form form, hint string) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, rampart.Errorf(rampart.Invalid, "there is no plan at %s", path).
-			WithHint("write one with: rampart plan new FLAG --owner TEAM --purpose WHY").Because(err)
+		return nil, rampart.Errorf(rampart.Invalid, "there is no %s at %s", form.name, path).WithHint("%s", hint).Because(err)
 	}
 	if err != nil {
-		return nil, rampart.Errorf(rampart.Invalid, "open the plan").Because(err)
+		return nil, rampart.Errorf(rampart.Invalid, "open the %s", form.name).Because(err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	data, err := io.ReadAll(io.LimitReader(f, int64(form.limit)+1))
 	if err != nil {
 		return nil, rampart.Errorf(rampart.Invalid, "read %s", path).Because(err)
 	}

@@ -24,31 +24,31 @@ const (
 )
 
 // parse returns the root of the syntax tree, or what keeps it from being one.
-func parse(data []byte) (root ast.Node, found []Mistake) {
+func parse(data []byte, f form) (root ast.Node, found []Mistake) {
 	defer func() {
 		if r := recover(); r != nil { // a defect of the parser is the file's mistake, not our crash
 			root, found = nil, []Mistake{wrongAt(Place{1, 1}, "write plain YAML 1.2", "cannot be read as YAML")}
 		}
 	}()
-	if m := checkBytes(data); m != nil {
+	if m := checkBytes(data, f); m != nil {
 		return nil, []Mistake{*m}
 	}
 	tokens := lexer.Tokenize(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	if found := checkTokens(tokens); len(found) > 0 {
+	if found := checkTokens(tokens, f); len(found) > 0 {
 		return nil, found
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // decode tells of each duplicate, with its place
 	if err != nil {
 		return nil, []Mistake{syntaxMistake(err)}
 	}
-	return document(file)
+	return document(file, f)
 }
 
-func checkBytes(data []byte) *Mistake {
+func checkBytes(data []byte, f form) *Mistake {
 	var m Mistake
 	switch at := bytes.IndexFunc(data, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f }); {
-	case len(data) > MaxBytes:
-		m = wrongAt(Place{1, 1}, "put long lists of keys into segments", "the file is longer than %d KiB", MaxBytes>>10)
+	case len(data) > f.limit:
+		m = wrongAt(Place{1, 1}, f.larger, "the file is longer than %d KiB", f.limit>>10)
 	case !utf8.Valid(data):
 		m = wrongAt(Place{1, 1}, "save it as UTF-8", "the file is not UTF-8")
 	case at >= 0:
@@ -60,7 +60,7 @@ func checkBytes(data []byte) *Mistake {
 }
 
 // checkTokens refuses what plans do without, and what would be too deep or too much.
-func checkTokens(tokens token.Tokens) []Mistake {
+func checkTokens(tokens token.Tokens, f form) []Mistake {
 	var found []Mistake
 	refused := map[token.Type]string{
 		token.AnchorType: "an anchor", token.AliasType: "an alias", token.MergeKeyType: "a merge key",
@@ -82,16 +82,16 @@ func checkTokens(tokens token.Tokens) []Mistake {
 			onLine++
 		}
 		if what := refused[tk.Type]; what != "" && len(found) < maxMistakes {
-			found = append(found, wrongAt(placeOf(tk), "write out what it stands for", "%s is not read in plans", what))
+			found = append(found, wrongAt(placeOf(tk), "write out what it stands for", "%s is not read in %ss", what, f.name))
 		}
 		if depth > maxDepth || onLine > maxDepth || keys > maxKeys || tk.Position.IndentNum > 20*maxDepth {
-			return []Mistake{wrongAt(placeOf(tk), "a plan has no need of it", "is nested deeper than %d levels, or has more than %d keys", maxDepth, maxKeys)}
+			return []Mistake{wrongAt(placeOf(tk), "a "+f.name+" has no need of it", "is nested deeper than %d levels, or has more than %d keys", maxDepth, maxKeys)}
 		}
 	}
 	return found
 }
 
-func document(file *ast.File) (ast.Node, []Mistake) {
+func document(file *ast.File, f form) (ast.Node, []Mistake) {
 	if len(file.Docs) > 1 {
 		at := Place{1, 1}
 		if start := file.Docs[1].Start; start != nil {
@@ -100,7 +100,7 @@ func document(file *ast.File) (ast.Node, []Mistake) {
 		return nil, []Mistake{wrongAt(at, "write one file a launch", "the file holds more than one document")}
 	}
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil || file.Docs[0].Body.Type() == ast.CommentType {
-		return nil, []Mistake{wrongAt(Place{1, 1}, "begin with flag, owner and purpose; see: rampart plan new", "the plan is empty")}
+		return nil, []Mistake{wrongAt(Place{1, 1}, f.begin, "the %s is empty", f.name)}
 	}
 	return file.Docs[0].Body, nil
 }
