@@ -78,7 +78,12 @@ var reasonNames = [...]string{
 }
 
 // String returns the reason as it is logged: SPLIT, KILLED, ...
-func (r Reason) String() string { return reasonNames[r] }
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return "UNKNOWN"
+}
 
 // MarshalText implements encoding.TextMarshaler.
 func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

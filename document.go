@@ -11,6 +11,9 @@ import (
 // with an error is as much as could be read: the fields whose meaning never
 // changes, so that the flag can be served off under Registers.Unsupported.
 func DecodeFlag(doc []byte) (Flag, error) {
+	if len(doc) > MaxFlagBytes {
+		return Flag{}, fmt.Errorf("decode flag: %d bytes are more than %d", len(doc), MaxFlagBytes)
+	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(doc, &fields); err != nil {
 		return Flag{}, fmt.Errorf("decode flag: %w", err)
@@ -49,6 +52,9 @@ func DecodeSegment(doc []byte) (Segment, error) {
 	}
 	var s Segment
 	err := errors.Join(json.Unmarshal(doc, &s), checkRules(fields["rules"]))
+	if len(s.Keys) > MaxSegmentKeys {
+		err = fmt.Errorf("%d keys are more than %d", len(s.Keys), MaxSegmentKeys)
+	}
 	if err != nil {
 		return Segment{Name: s.Name, Version: s.Version, Removed: s.Removed}, fmt.Errorf("decode segment %s: %w", s.Name, err)
 	}

@@ -49,6 +49,9 @@ func (c *Client) readBootstrap() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if b.SavedAt.Before(time.Now()) {
+		c.position.proved = b.SavedAt
+	}
 	c.joinSnapshot(flagstore.Snapshot{Flags: b.Flags, Kills: b.Kills, Segments: b.Segments}, FromBootstrap)
 	for _, t := range b.Leases {
 		if f := c.flags[t.Flag]; f != nil && f.registers.doc.Version == t.Version {

@@ -111,6 +111,9 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		}
 	}
 	if err := c.register(); err != nil {
+		if c.closing != nil {
+			_ = c.closing()
+		}
 		return nil, err
 	}
 	c.start()

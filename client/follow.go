@@ -138,7 +138,8 @@ func (c *Client) take(s flagstore.Snapshot, why string, before int64, asked time
 	if s.Revision > p.revision || p.revision == before {
 		p.revision = s.Revision
 	}
-	p.epoch, p.proved = s.Epoch, asked
+	p.epoch = s.Epoch
+	p.prove(asked)
 	signal(c.leaseDue)
 	return first
 }
@@ -159,10 +160,19 @@ func (c *Client) apply(ch flagstore.Change) (gap bool) {
 	case ch.Previous != p.revision:
 		return true
 	}
-	p.revision, p.proved = ch.Revision, now
+	p.revision = ch.Revision
+	p.prove(now)
 	signal(c.leaseDue)
 	c.move()
 	return false
+}
+
+// prove notes that the state was the store's at that time. A store without an epoch
+// has lost everything, or has not been given anything yet, and proves nothing.
+func (p *position) prove(at time.Time) {
+	if p.epoch != "" {
+		p.proved = at
+	}
 }
 
 // hear notes that a message came.
@@ -179,114 +189,6 @@ func (p *position) hear(now time.Time) {
 func (c *Client) move() {
 	close(c.position.moved)
 	c.position.moved = make(chan struct{})
-}
-
-// probe compares the revision with the store's. Only data prove that the feed is
-// alive: a subscription can starve while its connection answers PING.
-func (c *Client) probe(ctx context.Context) {
-	for pause(ctx, jitter(c.probeIn())) {
-		asked := time.Now()
-		epoch, revision, err := c.askRevision(ctx)
-		if err != nil {
-			c.failed("probe", err)
-			continue
-		}
-		if c.caughtUp(ctx, epoch, revision, asked) {
-			continue
-		}
-		if err := c.load(ctx, "revision"); err != nil {
-			c.failed("load", err)
-		}
-		c.resubscribe()
-	}
-}
-
-func (c *Client) askRevision(ctx context.Context) (string, int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	return c.feed.Revision(ctx)
-}
-
-// probeIn returns a second; less where a feed that was busy has been silent for
-// longer than usual.
-func (c *Client) probeIn() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := &c.position
-	if p.heard.IsZero() {
-		return probeEvery
-	}
-	usual := max(p.usual, time.Since(p.heard)/10)
-	return max(probeSoonest, min(3*usual, probeEvery))
-}
-
-// caughtUp reports whether the client is where the store is, or gets there by a
-// message that is on its way.
-func (c *Client) caughtUp(ctx context.Context, epoch string, revision int64, asked time.Time) bool {
-	timeout := time.NewTimer(messageWithin)
-	defer timeout.Stop()
-	for {
-		c.mu.Lock()
-		p := &c.position
-		equal := p.started && epoch == p.epoch && revision == p.revision
-		ahead := p.started && epoch == p.epoch && p.revision > revision && p.heard.After(asked)
-		if equal {
-			p.proved = asked
-			c.reached()
-		}
-		moved := p.moved
-		c.mu.Unlock()
-		if equal || ahead {
-			return true
-		}
-		select {
-		case <-moved:
-		case <-timeout.C:
-			return false
-		case <-ctx.Done():
-			return true
-		}
-	}
-}
-
-// resubscribe ends a subscription that has missed something.
-func (c *Client) resubscribe() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.position.cut != nil {
-		c.position.cut()
-	}
-}
-
-// confirmPosition tells the store how far this reader has come.
-func (c *Client) confirmPosition(ctx context.Context) {
-	for {
-		c.confirmOnce(ctx)
-		timer := time.NewTimer(jitter(confirmEvery))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		case <-c.confirm:
-			timer.Stop()
-		}
-	}
-}
-
-func (c *Client) confirmOnce(ctx context.Context) {
-	c.mu.Lock()
-	started := c.position.started
-	reader := flagstore.Reader{ID: c.options.ID, Service: c.options.Service, Revision: c.position.revision}
-	c.mu.Unlock()
-	if !started {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	if err := c.feed.Confirm(ctx, reader); err != nil {
-		c.failed("confirm", err)
-	}
 }
 
 // failed notes that the store is out of reach, and logs the first of a row.

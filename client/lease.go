@@ -87,10 +87,13 @@ func (c *Client) endLease(f *Flag) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r, now := &f.registers, time.Now()
-	if end := r.leaseEnd(); r.lease.ended || end.IsZero() || now.Before(end) {
+	if r.lease.ended {
 		return
 	}
-	c.armLease(f, now)
+	c.armLease(f, now) // or again, where it was renewed meanwhile
+	if !r.lease.ended {
+		return
+	}
 	c.recompile(f)
 	c.log.Error("lease ended without its guard; flag serves off", "flag", f.name, "version", r.doc.Version)
 }

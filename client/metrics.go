@@ -106,10 +106,10 @@ func (m *metrics) collectReader(e exporter) {
 	e.gauge(readerStaleness, s.Staleness.Seconds())
 	e.gauge(readerStale, map[bool]float64{true: 1}[s.State == Stale])
 	e.gauge(readerRevision, float64(s.Revision))
-	e.gauge(readerFlags, float64(s.Flags-s.Killed-s.Unsupported-s.LeasesEnded), "as written")
+	e.gauge(readerFlags, float64(s.Flags-s.Killed-s.Unsupported-s.LeasesEnded), "written")
 	e.gauge(readerFlags, float64(s.Killed), "killed")
 	e.gauge(readerFlags, float64(s.Unsupported), "unsupported")
-	e.gauge(readerFlags, float64(s.LeasesEnded), "lease ended")
+	e.gauge(readerFlags, float64(s.LeasesEnded), "lease_ended")
 	for why := range m.defaults {
 		e.counter(readerDefaults, float64(m.defaults[why].Load()), rampart.Reason(why).String())
 	}

@@ -83,6 +83,46 @@ func (c *Client) BoolContext(ctx context.Context, flag string, def bool) bool {
 	return def
 }
 
+// StringContext is [Flag.StringContext] by name.
+func (c *Client) StringContext(ctx context.Context, flag, def string) string {
+	if f := c.find(flag); f != nil {
+		return f.StringContext(ctx, def)
+	}
+	return def
+}
+
+// IntContext is [Flag.IntContext] by name.
+func (c *Client) IntContext(ctx context.Context, flag string, def int64) int64 {
+	if f := c.find(flag); f != nil {
+		return f.IntContext(ctx, def)
+	}
+	return def
+}
+
+// FloatContext is [Flag.FloatContext] by name.
+func (c *Client) FloatContext(ctx context.Context, flag string, def float64) float64 {
+	if f := c.find(flag); f != nil {
+		return f.FloatContext(ctx, def)
+	}
+	return def
+}
+
+// JSONContext is [Flag.JSONContext] by name.
+func (c *Client) JSONContext(ctx context.Context, flag string, def json.RawMessage) json.RawMessage {
+	if f := c.find(flag); f != nil {
+		return f.JSONContext(ctx, def)
+	}
+	return def
+}
+
+// DecideContext is [Flag.DecideContext] by name.
+func (c *Client) DecideContext(ctx context.Context, flag string) rampart.Decision {
+	if f := c.find(flag); f != nil {
+		return f.DecideContext(ctx)
+	}
+	return c.undecided(flag)
+}
+
 // Names returns the names of the flags that are known, in no order.
 func (c *Client) Names() []string {
 	var names []string

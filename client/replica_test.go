@@ -1,7 +1,9 @@
 package client_test
 
 import (
+	"bytes"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -220,41 +222,6 @@ func TestRemovedFlagServesTheCallersDefault(t *testing.T) {
 	})
 }
 
-func TestNewerDocumentsServeOff(t *testing.T) {
-	cases := map[string]string{
-		"a rule with an unknown field":  `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"where":[{"attribute":"age","atLeast":18}]}`,
-		"an unknown hash version":       `{"format":1,"name":"checkout-v2","hashVersion":2,"exposure":100,"off":false,"on":true}`,
-		"a newer format":                `{"format":2,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true}`,
-		"rules that are no list":        `{"format":2,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"include":{"any":[]}}`,
-		"an unknown unit":               `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"unit":"household"}`,
-		"what is no JSON":               `exposure: 100`,
-		"an exposure beyond everybody":  `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":101,"off":false,"on":true}`,
-		"a segment that cannot be read": `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"include":[{"segment":"strange"}]}`,
-		"null":                          `null`,
-	}
-	for name, doc := range cases {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				feed := newFakeFeed()
-				feed.put(checkout(1, rampart.Full))
-				feed.write(func(c *flagstore.Change) {
-					c.Segment = &flagstore.Document{Name: "strange", Version: 1, JSON: []byte(`{"format":1,"name":"strange","rules":[{"country":"de"}]}`)}
-				})
-				c := open(t, feed)
-				require.True(t, c.Bool("checkout-v2", ann, true))
-
-				feed.publish(feed.write(func(c *flagstore.Change) {
-					c.Flag = &flagstore.Document{Name: "checkout-v2", Version: 2, JSON: []byte(doc)}
-				}))
-				synctest.Wait()
-				require.Equal(t, rampart.ReasonUnsupportedRule, c.Decide("checkout-v2", ann).Reason)
-				require.False(t, c.Bool("checkout-v2", ann, true), "off, not the default")
-				require.Equal(t, 1, c.Status().Unsupported)
-			})
-		})
-	}
-}
-
 func TestReaderWithoutAStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := newFakeFeed()
@@ -319,5 +286,52 @@ func TestQuietReaderAsksLittle(t *testing.T) {
 		pass(time.Hour)
 		loads, follows, leases := feed.counts()
 		require.Equal(t, []int{1, 1, 0}, []int{loads, follows, leases})
+	})
+}
+
+func TestStoreThatWasNeverSetUpProvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, rampart.Full))
+		c := open(t, feed)
+		feed.forget("")
+		pass(15 * time.Second)
+		require.Equal(t, client.Stale, c.Status().State)
+		require.True(t, c.On("checkout-v2", ann))
+	})
+}
+
+func TestBadOptionsAreRefused(t *testing.T) {
+	cases := map[string]client.Options{
+		"no environment":              {Feed: newFakeFeed()},
+		"an environment with a space": {Feed: newFakeFeed(), Environment: "pro duction"},
+		"no store":                    {Environment: production},
+		"no address":                  {Environment: production, Redis: "localhost"},
+		"edges that fall":             {Environment: production, Feed: newFakeFeed(), Edges: []float64{1, 0.5}},
+	}
+	for name, options := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := client.Open(t.Context(), options)
+			require.Equal(t, rampart.Invalid, rampart.KindOf(err))
+			require.NotEmpty(t, rampart.HintOf(err))
+		})
+	}
+}
+
+func TestDefaultsAreLoggedOnceAFlag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, 5000))
+		var lines bytes.Buffer
+		c := open(t, feed, func(o *client.Options) { o.Logger = slog.New(slog.NewTextHandler(&lines, nil)) })
+		for range 10 {
+			require.Equal(t, "blue", c.String("checkout-v2", ann, "blue"))
+			require.EqualValues(t, 7, c.Int("unheard-of", ann, 7))
+			require.True(t, c.Bool("checkout-v2", &rampart.Subject{}, true))
+		}
+		require.Equal(t, 1, strings.Count(lines.String(), "flag=checkout-v2 reason=WRONG_TYPE"))
+		require.Equal(t, 1, strings.Count(lines.String(), "flag=checkout-v2 reason=NO_UNIT"))
+		require.Equal(t, 1, strings.Count(lines.String(), "flag=unheard-of reason=UNKNOWN_FLAG"))
+		require.Equal(t, 3, strings.Count(lines.String(), "\n"))
 	})
 }
