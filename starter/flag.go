@@ -98,11 +98,14 @@ type Killing struct {
 
 // Kill turns a flag off now, for every reader. It needs only the store; the launch
 // and the flag's own workflow are told afterwards, and where that fails they notice
-// by themselves.
-func (s *Starter) Kill(ctx context.Context, flag, by, reason string, wait time.Duration) (Killing, error) {
+// by themselves. Off, if given, is called as soon as the store has the kill.
+func (s *Starter) Kill(ctx context.Context, flag, by, reason string, wait time.Duration, off ...func(flagstore.Killed)) (Killing, error) {
 	killed, err := s.Store.Kill(ctx, flag, by, reason)
 	if err != nil {
 		return Killing{}, err
+	}
+	for _, tell := range off {
+		tell(killed)
 	}
 	k := Killing{Killed: killed}
 	told := make(chan error, 1)

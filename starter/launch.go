@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -155,9 +156,19 @@ func (s *Starter) accepted(ctx context.Context, run client.WorkflowRun) error {
 // Progress tells where a launch stands: the open one, or else the last. The verdict
 // is that of the last look, which the workflow itself has not been told of.
 func (s *Starter) Progress(ctx context.Context, flag string) (rampart.Progress, error) {
+	return s.ProgressOf(ctx, flag, "")
+}
+
+// ProgressOf is Progress of one run of the launch's workflow; an empty run is the
+// open one, or else the last.
+func (s *Starter) ProgressOf(ctx context.Context, flag, run string) (rampart.Progress, error) {
+	if err := rampart.CheckName("a flag", flag); err != nil {
+		return rampart.Progress{}, err
+	}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	p, err := s.query(call, rampart.LaunchID(s.Environment(), flag), "")
+	id := rampart.LaunchID(s.Environment(), flag)
+	p, err := s.query(call, id, run)
 	if err != nil {
 		return p, s.told(err, flag)
 	}
@@ -170,8 +181,27 @@ func (s *Starter) Progress(ctx context.Context, flag string) (rampart.Progress, 
 			}
 		}
 	}
+	if !p.State.Ended() {
+		s.broken(call, id, &p)
+	}
 	return p, nil
 }
+
+// broken finds a launch that was ended past us, in which nobody turned anything
+// back: its own account still says what it said last.
+func (s *Starter) broken(ctx context.Context, id string, p *rampart.Progress) {
+	d, err := s.Temporal.DescribeWorkflowExecution(ctx, id, p.Run)
+	if err != nil {
+		return
+	}
+	if state := rampart.State(strings.ToLower(d.GetWorkflowExecutionInfo().GetStatus().String())); Broken(state) {
+		p.State, p.WaitingFor, p.Asking = state, "", ""
+		p.Note = "the workflow was ended from outside; nobody guards the exposure, until its lease ends"
+	}
+}
+
+// Broken reports whether a state is that of a workflow which was ended from outside.
+func Broken(s rampart.State) bool { return s == "terminated" || s == "timedout" }
 
 func (s *Starter) query(ctx context.Context, workflowID, runID string) (rampart.Progress, error) {
 	var p rampart.Progress

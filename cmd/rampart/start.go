@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/planfile"
+	"github.com/rampart-dev/rampart/starter"
+)
+
+// begun is what start prints as JSON.
+type begun struct {
+	starter.Started
+	Outcome *rampart.Outcome `json:"outcome,omitempty"` // with --wait
+}
+
+func (a *app) startCommand() *cobra.Command {
+	var wait bool
+	c := a.acting(a.reading(&cobra.Command{
+		Use:   "start PLAN [--wait]",
+		Short: "Start the launch that a plan describes",
+		Long: `Start registers the flag if it is new, and starts its launch in the plan's
+environment. It is refused while the flag is killed, while a launch of it is under
+way, and while it is exposed above the plan's first step. With --wait it follows
+the launch to its end, and the exit code says how it ended.`,
+		Example: `  rampart start plan.yaml
+  rampart start plan.yaml --wait --as ann@example.com`,
+		Args: a.takes("PLAN"),
+		RunE: a.does(func(ctx context.Context, args []string) error {
+			plan, file, err := a.readPlan(args[0])
+			if err != nil {
+				return a.faults(err)
+			}
+			_ = planfile.Format(a.err, file.Warnings)
+			return a.start(ctx, plan, file, wait)
+		}),
+		ValidArgsFunction: completePlans,
+	}))
+	c.Flags().BoolVar(&wait, "wait", false, "follow the launch to its end")
+	return c
+}
+
+func (a *app) start(ctx context.Context, plan rampart.Plan, file planfile.File, wait bool) error {
+	by, err := a.by()
+	if err != nil {
+		return err
+	}
+	a.goWhere(plan)
+	s, err := a.parts()
+	if err != nil {
+		return err
+	}
+	started, err := s.Start(ctx, starter.Launching{Plan: plan, Source: file.Provenance(ctx), By: by})
+	if err != nil {
+		return a.refused(err, file)
+	}
+	if !wait {
+		return a.answer(begun{Started: started}, func(w io.Writer) { fmt.Fprintln(w, startedLine(started)) })
+	}
+	if a.asJSON() {
+		p, err := a.follow(ctx, s, started.Flag, started.Run, &quiet{})
+		if err != nil {
+			return err
+		}
+		return endedBy(a.answer(begun{started, p.Outcome}, nil), p)
+	}
+	a.say("%s", startedLine(started))
+	p, err := a.follow(ctx, s, started.Flag, started.Run, a.teller())
+	return endedBy(err, p)
+}
+
+// goWhere makes the plan's environment the one to start in, unless another was named.
+func (a *app) goWhere(plan rampart.Plan) {
+	f := a.current.Flags().Lookup("env")
+	if (f == nil || !f.Changed) && os.Getenv("RAMPART_ENV") == "" {
+		a.options.Environment = plan.WithDefaults().Environment
+	}
+}
+
+// refused shows the places of what keeps a plan from being started.
+func (a *app) refused(err error, file planfile.File) error {
+	var mine *rampart.Error
+	if missing, ok := mistakesIn(err); ok && errors.As(err, &mine) {
+		_ = planfile.Format(a.err, file.Locate(missing))
+		return mine.Because(nil) // they have been told, with their places
+	}
+	return err
+}
+
+func startedLine(s starter.Started) string {
+	parts := []string{fmt.Sprintf("%s started in %s", s.Flag, s.Environment), string(s.Phase)}
+	if s.URL != "" {
+		parts = append(parts, s.URL)
+	}
+	return strings.Join(parts, " · ")
+}

@@ -1,0 +1,230 @@
+package starter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// launch tells of a launch that is under way.
+func (x *explainer) launch(p rampart.Progress) {
+	switch p.State {
+	case rampart.Watching, rampart.Baking:
+		x.watching(p)
+	case rampart.Paused, rampart.Held:
+		x.stopped(p)
+	case rampart.TurningBack:
+		x.turningBack(p)
+	default:
+		x.waiting(p)
+	}
+	if p.State != rampart.TurningBack {
+		x.breach(p)
+	}
+}
+
+func (x *explainer) watching(p rampart.Progress) {
+	x.stands("%s stands at %s since %s; %s of %s are held.", place(p), reach(p), x.at(p.StepSince), short(p.Held), p.Hold)
+	x.gates(p)
+	x.who("The gates do, when the hold is over. Anybody ends the hold early, where the gates have nothing against it: rampart advance %s", p.Flag)
+	x.who("Anybody stops promotion (rampart pause %s), or ends the launch at the baseline (rampart turn-back %s --reason …).", p.Flag, p.Flag)
+	r, _ := NextRaise(p)
+	when := "As soon as the gates pass"
+	if r.At.After(x.Now) {
+		when = "At " + Moment(r.At, x.Now) + " at the earliest the hold is over; if the gates pass then"
+	}
+	x.next("%s, %s.", when, x.goal(p, r))
+}
+
+// goal says where a raise leads.
+func (x *explainer) goal(p rampart.Progress, r Raise) string {
+	var s string
+	switch {
+	case r.Phase == "":
+		return "it is launched"
+	case r.Bake:
+		s = fmt.Sprintf("it goes to %s, watched once more for %s", r.Percent, r.Hold)
+	case r.Phase == p.Phase && p.Asking == "" && p.StepSince > 0:
+		s = fmt.Sprintf("it goes to %s for %s", r.Percent, r.Hold)
+	default:
+		s = fmt.Sprintf("%s begins with %s for %s", r.Phase, r.Percent, r.Hold)
+	}
+	if who := consent(r.Consent); who != "" && p.Asking == "" {
+		s += ", once it has the consent of " + who
+	}
+	return s
+}
+
+// gates says what the last look found.
+func (x *explainer) gates(p rampart.Progress) {
+	v := p.Verdict
+	if v == nil {
+		x.stands("Its gates have not been looked at yet.")
+		return
+	}
+	switch v.Word {
+	case rampart.Undecided:
+		x.stands("The gates cannot pass it yet, because they could not have seen harm: %s", full(v.Reason))
+	case rampart.NoData:
+		x.stands("Data is missing, and meanwhile the hold's clock stands still: %s", full(v.Reason))
+	case rampart.Blind:
+		x.stands("The metrics do not answer, and meanwhile the hold's clock stands still: %s", full(v.Reason))
+	case rampart.Breach:
+		x.stands("A gate is out of bounds: %s", full(v.Reason))
+	default:
+		x.stands("The %s in bounds so far; the last look was at %s.", counted(len(v.Gates), "gate is", "gates are"), x.at(v.At))
+	}
+}
+
+// stopped tells of a launch that goes on only when a person says so.
+func (x *explainer) stopped(p rampart.Progress) {
+	x.stands("%s is %s", place(p), full(p.Note))
+	x.gates(p)
+	if p.State == rampart.Held && strings.Contains(p.Note, "undecided") {
+		x.who("Anybody who accepts that the gates could not tell: rampart advance %s --accept-undecided --reason …", p.Flag)
+	} else {
+		x.who("Anybody lets it go on: rampart resume %s", p.Flag)
+	}
+	x.who("Anybody ends it at the baseline: rampart turn-back %s --reason …", p.Flag)
+	r, _ := NextRaise(p)
+	if p.State == rampart.Paused {
+		x.next("Nothing until somebody resumes it; the guard goes on. Then the hold goes on, and after it %s.", x.goal(p, r))
+		return
+	}
+	x.next("Nothing until somebody decides; the guard goes on at %s. After that %s.", reach(p), x.goal(p, r))
+}
+
+func (x *explainer) waiting(p rampart.Progress) {
+	if p.Asking == "" {
+		x.stands("%s: %s", place(p), full(p.Note))
+		if p.WaitingFor == rampart.ForParachute {
+			x.stands("Before the first exposure the known readers must confirm that they can be told to go back.")
+		}
+		r, _ := NextRaise(p)
+		x.next("Then %s.", x.goal(p, r))
+		return
+	}
+	x.stands("It stands at %s and waits for consent to %s; %s missing: %s.", reach(p), p.Asking, verb(p.Missing), p.Missing)
+	for _, a := range p.Approvals {
+		if a.Phase == p.Asking {
+			x.stands("%s has consented%s, at %s%s.", a.By, forGroup(a.Group), x.at(a.At), because(a.Note))
+		}
+	}
+	if exposes(p) {
+		x.gates(p)
+	}
+	group := ""
+	if i := slices.IndexFunc(p.Plan.Stages, func(s rampart.Stage) bool { return s.Phase == p.Asking }); i >= 0 && len(p.Plan.Stages[i].Approvals.Groups) > 0 {
+		group = " --group " + strings.Split(p.Missing, ", ")[0]
+	}
+	x.who("Anybody but %s, who started it: rampart approve %s %s%s", person(p.StartedBy), p.Flag, p.Asking, group)
+	x.who("Whoever is against it: rampart reject %s %s --reason …", p.Flag, p.Asking)
+	r, _ := NextRaise(p)
+	x.next("With that consent, %s. Until then it stays at %s.", x.goal(p, r), reach(p))
+}
+
+func (x *explainer) turningBack(p rampart.Progress) {
+	x.stands("It is %s", full(p.Note))
+	x.who("Nobody need move it: writing the baseline is tried again until the store takes it. Should that last, use rampart kill %s --reason …", p.Flag)
+	x.next("Once the store and the readers have the baseline, the launch ends.")
+}
+
+// breach says what harm would lead to.
+func (x *explainer) breach(p rampart.Progress) {
+	if !exposes(p) {
+		return
+	}
+	if p.State == rampart.Baking || p.Baking {
+		x.next("A breach turns it back to the baseline at once.")
+		return
+	}
+	i := slices.IndexFunc(p.Plan.Stages, func(s rampart.Stage) bool { return s.Phase == p.Phase })
+	if i < 0 {
+		return
+	}
+	milder := map[rampart.Action][]string{}
+	for _, g := range p.Plan.GatesOf(p.Plan.Stages[i]) {
+		if g.OnBreach.Action != rampart.ActTurnBack {
+			milder[g.OnBreach.Action] = append(milder[g.OnBreach.Action], g.Name)
+		}
+	}
+	s := "A breach turns it back to the baseline at once"
+	for _, a := range []rampart.Action{rampart.ActHold, rampart.ActNotify} {
+		if names := milder[a]; len(names) > 0 {
+			s += fmt.Sprintf("; one of %s only %s", strings.Join(names, ", "), map[rampart.Action]string{
+				rampart.ActHold: "holds it", rampart.ActNotify: "notifies"}[a])
+		}
+	}
+	x.next("%s.", s)
+}
+
+// place names where in its plan a launch is: "Debug, step 3 of 3,".
+func place(p rampart.Progress) string {
+	name := strings.ToUpper(string(p.Phase[:min(1, len(p.Phase))])) + string(p.Phase[min(1, len(p.Phase)):])
+	if p.Baking {
+		return "The last watch"
+	}
+	for _, s := range p.Plan.Stages {
+		if s.Phase == p.Phase && len(s.Steps) > 1 {
+			return fmt.Sprintf("%s, step %d of %d,", name, p.Step+1, len(s.Steps))
+		}
+	}
+	return name
+}
+
+// reach says whom a launch exposes now.
+func reach(p rampart.Progress) string {
+	switch {
+	case p.Exposure > 0:
+		return p.Exposure.String()
+	case exposes(p):
+		return "0 % and whoever is included"
+	}
+	return "0 %"
+}
+
+// exposes reports whether anybody is on, be it by rule.
+func exposes(p rampart.Progress) bool {
+	if p.Exposure > 0 {
+		return true
+	}
+	if p.Exposed == 0 {
+		return false
+	}
+	for _, s := range p.Plan.Stages {
+		if len(s.Include) > 0 {
+			return true
+		}
+		if s.Phase == p.Phase {
+			break
+		}
+	}
+	return false
+}
+
+func forGroup(group string) string {
+	if group == "" {
+		return ""
+	}
+	return " for " + group
+}
+
+func verb(missing string) string {
+	if strings.Contains(missing, ",") || strings.HasSuffix(missing, "people") {
+		return "are"
+	}
+	return "is"
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "one " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// short drops what nobody reads: the fractions of a second.
+func short(d rampart.Duration) rampart.Duration { return rampart.Duration(d.D().Truncate(time.Second)) }
