@@ -2,6 +2,8 @@ package flagstore_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -108,6 +110,32 @@ func TestSegments(t *testing.T) {
 	require.NoError(t, srv.Client().HSet(ctx, state, "s:internal", "rubbish").Err())
 	_, err = s.PutSegment(ctx, in, "ann", "repaired")
 	require.NoError(t, err)
+}
+
+func TestSegmentsOnlyGrowUnderManyWriters(t *testing.T) {
+	ctx := context.Background()
+	s, _ := open(t)
+	const writers, each = 4, 20
+	done := make(chan error, writers)
+	for i := range writers {
+		go func() {
+			var failed error
+			for j := range each {
+				_, err := s.PutSegment(ctx, rampart.Segment{Name: "s", Keys: []string{fmt.Sprint(i, j)}}, "ann", "")
+				failed = errors.Join(failed, err)
+			}
+			done <- failed
+		}()
+	}
+	for range writers {
+		require.NoError(t, <-done)
+	}
+	history, err := s.History(ctx, "segment:s", 1000)
+	require.NoError(t, err)
+	require.Len(t, history, writers*each)
+	for i := 1; i < len(history); i++ {
+		require.Greater(t, history[i-1].Version, history[i].Version)
+	}
 }
 
 func TestSegmentsAreBounded(t *testing.T) {

@@ -81,9 +81,10 @@ func TestKillTwice(t *testing.T) {
 	other := kill(t, s, "ben", "smoke")
 	require.Greater(t, other.Kill.Version, first.Kill.Version)
 	require.Equal(t, "ben", register(t, s).By)
+	require.Equal(t, "cho", kill(t, s, "cho", "smoke").Kill.By)
 	history, err := s.History(ctx, "f", 10)
 	require.NoError(t, err)
-	require.Len(t, history, 3, "a write and two kills")
+	require.Len(t, history, 4, "a write and three kills")
 }
 
 func TestKillKeepsWhatPeopleWriteAsItIs(t *testing.T) {
@@ -192,6 +193,17 @@ func TestKillSaysWhetherAReplicaHasIt(t *testing.T) {
 	require.Equal(t, got.Kill, register(t, flagstore.New(replica.Client(), env)))
 	got = kill(t, s, "ann", "fire")
 	require.Equal(t, 1, got.Replicated, "a retry is waited for too")
+
+	hasty, err := flagstore.Open(flagstore.Options{Client: srv.Client(), Environment: env, Timeout: 400 * time.Millisecond})
+	require.NoError(t, err)
+	replica.Freeze()
+	for _, again := range []string{"a kill that no replica has", "its retry"} {
+		got = kill(t, hasty, "ben", "smoke")
+		require.Equal(t, 1, got.Replicas, again)
+		require.Zero(t, got.Replicated, again)
+		require.True(t, got.Kill.Killed, "it stands all the same")
+	}
+	replica.Thaw()
 
 	_, err = flagstore.New(replica.Client(), env).Kill(ctx, "f", "ann", "")
 	require.Equal(t, rampart.Unreachable, rampart.KindOf(err), "a replica is no place to write")

@@ -124,6 +124,9 @@ func TestEndedLeaseIsNeverRevived(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.RenewLease(ctx, "f", began+10, time.Hour)
 	require.ErrorIs(t, err, flagstore.ErrStale)
+
+	put(t, s, expose(12, 500))
+	require.Nil(t, get(t, s, "f").Lease, "a write without a lease removes it")
 }
 
 func TestRenewingAfterLossSaysSo(t *testing.T) {
