@@ -104,12 +104,10 @@ type Decision struct {
 
 // Decide answers for a subject. It allocates nothing, and it may be called from
 // many goroutines.
-func (c *Compiled) Decide(s *Subject) Decision {
-	on, arm, why, bucket := c.ask(s)
-	return Decision{
-		Flag: c.flag.Name, On: on, Arm: arm, Reason: why,
-		Version: c.flag.Version, Bucket: bucket, Phase: c.flag.Phase,
-	}
+func (c *Compiled) Decide(s *Subject) (d Decision) {
+	d.On, d.Arm, d.Reason, d.Bucket = c.ask(s)
+	d.Flag, d.Version, d.Phase = c.flag.Name, c.flag.Version, c.flag.Phase
+	return d
 }
 
 // Ask is Decide without the details; it takes half the time.
