@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,16 +35,78 @@ func (p *Prometheus) Count(ctx context.Context, q CountQuery) []Counted {
 		}
 	}
 	found := p.fetch(ctx, q, metrics)
+	known := merged(found)
 	for i, c := range q.Counters {
+		if answers[i].Err != nil {
+			continue
+		}
+		f, from := found[selectors[i].metric], p.from(c.From, q)
+		p.acquaint(ctx, known, f.strangers(selectors[i], from, known), from, q)
+		answers[i] = f.count(selectors[i], from, q.To, known)
 		if answers[i].Err == nil {
-			f := found[selectors[i].metric]
-			answers[i] = f.count(selectors[i], p.from(c.From, q), q.To)
-			if answers[i].Err == nil {
-				answers[i].Err = p.idle(ctx, q, answers[i])
-			}
+			answers[i].Err = p.idle(ctx, q, answers[i])
 		}
 	}
 	return answers
+}
+
+// targets are where series were scraped, and the first time that they are known to
+// have been, in ms.
+type targets map[target]int64
+
+// A target is where a series was scraped.
+type target struct{ job, instance string }
+
+// scraped notes that a target was scraped at a time.
+func (t targets) scraped(where target, at int64) {
+	if first, ok := t[where]; !ok || at < first {
+		t[where] = at
+	}
+}
+
+// before reports whether a target is known to have been scraped by then.
+func (t targets) before(where target, by time.Time) bool {
+	first, ok := t[where]
+	return ok && first <= by.UnixMilli()
+}
+
+// merged returns the targets of all metrics together.
+func merged(all map[string]found) targets {
+	known := targets{}
+	for _, f := range all {
+		for where, at := range f.targets {
+			known.scraped(where, at)
+		}
+	}
+	return known
+}
+
+// acquaint asks whether strangers were scraped before an instant. Where that cannot
+// be known, they stay strangers.
+func (p *Prometheus) acquaint(ctx context.Context, known targets, strangers []target, at time.Time, q CountQuery) {
+	if len(strangers) == 0 {
+		return
+	}
+	var jobs, instances []string
+	for _, s := range strangers {
+		jobs, instances = append(jobs, s.job), append(instances, s.instance)
+	}
+	up := selector{metric: "up"}.with("job", "=~", anyOf(unique(jobs))).with("instance", "=~", anyOf(unique(instances)))
+	v, err := p.query(ctx, fmt.Sprintf("max_over_time(%s[%dms])", up, p.window(q.Every).Milliseconds()), at)
+	if err != nil {
+		return
+	}
+	found, _ := v.(model.Vector)
+	for _, s := range found {
+		if s.Value == 1 {
+			known.scraped(target{string(s.Metric["job"]), string(s.Metric["instance"])}, at.UnixMilli())
+		}
+	}
+}
+
+func unique(all []string) []string {
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // idle returns an error where nothing was counted because Prometheus, which answers,
@@ -113,7 +176,7 @@ func (p *Prometheus) from(wanted time.Time, q CountQuery) time.Time {
 // A harvest is the raw samples of one selector for many flags.
 type harvest struct {
 	flags   map[string][]series
-	targets map[target]int64 // the earliest sample of each, ms
+	targets targets
 	series  int
 	samples int
 }
@@ -121,7 +184,7 @@ type harvest struct {
 // found is the part of a harvest that one flag asked for, or why there is none.
 type found struct {
 	series  []series
-	targets map[target]int64
+	targets targets // of all flags
 	err     error
 }
 
@@ -132,9 +195,6 @@ type series struct {
 }
 
 func (s series) label(name string) string { return string(s.labels[model.LabelName(name)]) }
-
-// A target is where a series was scraped.
-type target struct{ job, instance string }
 
 func (s series) target() target { return target{s.label("job"), s.label("instance")} }
 
@@ -155,7 +215,7 @@ func (p *Prometheus) reap(ctx context.Context, wide selector, flags []string, to
 	if len(matrix) > p.maxSeries {
 		return nil, errTooMany
 	}
-	h := &harvest{flags: map[string][]series{}, targets: map[target]int64{}, series: len(matrix)}
+	h := &harvest{flags: map[string][]series{}, targets: targets{}, series: len(matrix)}
 	for _, stream := range matrix {
 		h.add(stream)
 	}
@@ -171,15 +231,25 @@ func (h *harvest) add(stream *model.SampleStream) {
 		s.samples[i] = sample{at: int64(v.Timestamp), value: float64(v.Value)}
 	}
 	h.samples += len(s.samples)
-	flag, t := s.label("flag"), s.target()
+	flag := s.label("flag")
 	h.flags[flag] = append(h.flags[flag], s)
-	if first, ok := h.targets[t]; !ok || s.samples[0].at < first {
-		h.targets[t] = s.samples[0].at
+	h.targets.scraped(s.target(), s.samples[0].at)
+}
+
+// strangers returns the targets of series that began after from, and of which it is
+// not known whether they were scraped before.
+func (f found) strangers(sel selector, from time.Time, known targets) []target {
+	var all []target
+	for _, s := range f.series {
+		if s.samples[0].at > from.UnixMilli() && !known.before(s.target(), from) && sel.matches(s.label) {
+			all = append(all, s.target())
+		}
 	}
+	return all
 }
 
 // count tells by how much the series of a selector grew in (from, to].
-func (f found) count(sel selector, from, to time.Time) Counted {
+func (f found) count(sel selector, from, to time.Time, known targets) Counted {
 	if f.err != nil {
 		return Counted{Err: f.err}
 	}
@@ -188,8 +258,7 @@ func (f found) count(sel selector, from, to time.Time) Counted {
 		if !sel.matches(s.label) {
 			continue
 		}
-		scraped, known := f.targets[s.target()]
-		sum, ok := grown(s.samples, from.UnixMilli(), to.UnixMilli(), known && scraped <= from.UnixMilli())
+		sum, ok := grown(s.samples, from.UnixMilli(), to.UnixMilli(), known.before(s.target(), from))
 		if !ok {
 			return Counted{Err: &NoData{fmt.Sprintf("%s has values that no counter has", sel.metric)}}
 		}
