@@ -88,6 +88,9 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, by string) er
 		return rampart.Errorf(rampart.Refused, "the plan is for %s, and this is %s", plan.Environment, s.Environment()).
 			WithHint("use --env %s", plan.Environment)
 	}
+	if err := s.guard(ctx); err != nil {
+		return err
+	}
 	entry, err := s.Store.Get(ctx, plan.Flag)
 	switch {
 	case rampart.KindOf(err) == rampart.NotFound:
@@ -105,6 +108,15 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, by string) er
 			WithHint("rampart flag disable %s takes it to its baseline first", plan.Flag)
 	}
 	return nil
+}
+
+// guard refuses a store and a Temporal that were not set up for each other.
+func (s *Starter) guard(ctx context.Context) error {
+	id, err := s.NamespaceID(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Store.Guard(ctx, id)
 }
 
 func (s *Starter) open(ctx context.Context, workflowID string) bool {

@@ -79,11 +79,20 @@ func (s *Starter) silent(cause error) error {
 	defer cancel()
 	if _, err := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
 		return rampart.Errorf(rampart.Unreachable, "Temporal at %s does not answer", s.Address).
-			WithHint("is it running? name another address with --temporal or RAMPART_TEMPORAL_ADDRESS; rampart kill works without it").Because(cause)
+			WithHint("is it running? name another address with --temporal or RAMPART_TEMPORAL_ADDRESS; rampart kill works without it").Because(bare(cause))
 	}
 	return rampart.Errorf(rampart.Unreachable, "no worker answers for %s", s.Environment()).
 		WithHint("Temporal at %s is there, but nobody works on the queue %s: start one with rampart worker --env %s",
 			s.Address, rampart.LaunchQueue(s.Environment()), s.Environment()).Because(cause)
+}
+
+// bare takes what a person needs out of an error of gRPC: why the connection failed.
+func bare(err error) error {
+	const before = "transport: Error while dialing: "
+	if _, why, ok := strings.Cut(err.Error(), before); ok {
+		return errors.New(strings.TrimSuffix(why, `"`))
+	}
+	return err
 }
 
 // update asks a workflow to do something and decodes its answer.

@@ -154,7 +154,7 @@ func (x *explainer) ended(p rampart.Progress) {
 	if p.Outcome != nil {
 		text = p.Outcome.Receipt.Text
 	}
-	x.stands("Its last launch ended %s: %s", p.State, full(text))
+	x.stands("Its last launch is over (%s): %s", p.State, full(text))
 }
 
 // lease tells what holds where nobody is there to do anything.

@@ -75,7 +75,7 @@ func (x *explainer) gates(p rampart.Progress) {
 	case rampart.Breach:
 		x.stands("A gate is out of bounds: %s", full(v.Reason))
 	default:
-		x.stands("The %s in bounds so far; the last look was at %s.", counted(len(v.Gates), "gate is", "gates are"), x.at(v.At))
+		x.stands("%s in bounds so far; the last look was at %s.", counted(len(v.Gates), "Its gate is", "Its %d gates are"), x.at(v.At))
 	}
 }
 
@@ -107,7 +107,7 @@ func (x *explainer) waiting(p rampart.Progress) {
 		x.next("Then %s.", x.goal(p, r))
 		return
 	}
-	x.stands("It stands at %s and waits for consent to %s; %s missing: %s.", reach(p), p.Asking, verb(p.Missing), p.Missing)
+	x.stands("It stands at %s and waits for consent to %s, of %s.", reach(p), p.Asking, p.Missing)
 	for _, a := range p.Approvals {
 		if a.Phase == p.Asking {
 			x.stands("%s has consented%s, at %s%s.", a.By, forGroup(a.Group), x.at(a.At), because(a.Note))
@@ -212,18 +212,11 @@ func forGroup(group string) string {
 	return " for " + group
 }
 
-func verb(missing string) string {
-	if strings.Contains(missing, ",") || strings.HasSuffix(missing, "people") {
-		return "are"
-	}
-	return "is"
-}
-
 func counted(n int, one, many string) string {
 	if n == 1 {
-		return "one " + one
+		return one
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	return fmt.Sprintf(many, n)
 }
 
 // short drops what nobody reads: the fractions of a second.

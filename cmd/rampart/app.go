@@ -68,7 +68,7 @@ whatever breaks turns the flag back.`,
 	a.add(root, "launches", a.startCommand(), a.listCommand(), a.statusCommand(), a.watchCommand(), a.whyCommand(),
 		a.approveCommand(), a.rejectCommand(), a.pauseCommand(), a.resumeCommand(), a.advanceCommand(), a.turnBackCommand())
 	a.add(root, "flags", a.killCommand(), a.restoreCommand(), a.flagCommand(), a.segmentCommand())
-	a.add(root, "parts", a.setupCommand())
+	a.add(root, "parts", a.setupCommand(), a.workerCommand(), a.devCommand())
 	root.AddCommand(a.versionCommand())
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	return root
@@ -145,7 +145,7 @@ func (a *app) takes(names ...string) cobra.PositionalArgs {
 			return rampart.Errorf(rampart.Invalid, "%s needs %s", cmd.CommandPath(), strings.Join(names[len(args):least], " and ")).
 				WithHint("%s", a.usage())
 		case len(args) > len(names):
-			return rampart.Errorf(rampart.Invalid, "%s takes %d arguments, and %q is one too many", cmd.CommandPath(), len(names), args[len(names)]).
+			return rampart.Errorf(rampart.Invalid, "%s takes %s, and %q is one too many", cmd.CommandPath(), plural(len(names), "argument"), args[len(names)]).
 				WithHint("%s", a.usage())
 		}
 		return nil
@@ -159,6 +159,7 @@ func (a *app) noSuch(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := "see " + cmd.CommandPath() + " --help"
+	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = fmt.Sprintf("did you mean %s %s?", cmd.CommandPath(), strings.Join(near, " or "))
 	}

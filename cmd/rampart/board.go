@@ -49,7 +49,7 @@ func age(p rampart.Progress, now time.Time) string {
 	case all >= 48*time.Hour:
 		return fmt.Sprintf("day %d of %d", int(past/(24*time.Hour))+1, int((all+24*time.Hour-1)/(24*time.Hour)))
 	}
-	return fmt.Sprintf("%s of %s", seconds(past), seconds(all))
+	return fmt.Sprintf("%s, planned %s", seconds(past), seconds(all))
 }
 
 // planned returns how long a plan takes if nothing holds it up.

@@ -137,7 +137,10 @@ func (a *app) faults(err error) error {
 }
 
 func plural(n int, what string) string {
-	if n == 1 {
+	switch n {
+	case 0:
+		return "no " + what + "s"
+	case 1:
 		return "1 " + what
 	}
 	return fmt.Sprintf("%s %ss", grouped(n), what)

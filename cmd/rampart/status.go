@@ -45,7 +45,7 @@ hold, what each gate said last, and what is next. rampart why says it in sentenc
 		}),
 		ValidArgsFunction: a.completeFlags,
 	})
-	c.Flags().BoolVar(&story, "story", false, "the whole story instead of its end")
+	c.Flags().BoolVar(&story, "story", false, "the whole story and every warning, instead of the end and the number")
 	return c
 }
 
@@ -90,8 +90,12 @@ func background(p rampart.Progress, url string, now time.Time, whole bool) []str
 	if p.Killed != nil {
 		add("killed", "by %s: %s", p.Killed.By, p.Killed.Reason)
 	}
-	for _, w := range p.Warnings {
-		add("warning", "%s", w)
+	if n := len(p.Warnings); n > 0 && !whole {
+		add("warnings", "%d about the plan; --story lists them", n)
+	} else {
+		for _, w := range p.Warnings {
+			add("warning", "%s", w)
+		}
 	}
 	for _, n := range p.Notices {
 		if n.Error != "" {

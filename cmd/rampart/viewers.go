@@ -40,11 +40,11 @@ func (*documents) over(rampart.Progress, string) {}
 // teller writes a line for every change: the launch's story as it goes on, and what
 // the gates say when they say something else.
 type teller struct {
-	out, err io.Writer
-	now      func() time.Time
-	told     *rampart.Chapter
-	verdict  string
-	lost     bool
+	out     io.Writer
+	now     func() time.Time
+	told    *rampart.Chapter
+	verdict string
+	lost    bool
 }
 
 func (t *teller) show(p rampart.Progress) {
@@ -80,10 +80,12 @@ func (t *teller) news(p rampart.Progress) []rampart.Chapter {
 	return p.Story
 }
 
+const inBounds = "gates: in bounds"
+
 func verdictLine(v rampart.Verdict) string {
 	switch v.Word {
 	case rampart.NotApplicable, rampart.Holding, rampart.Pass:
-		return "gates: in bounds"
+		return inBounds
 	}
 	return fmt.Sprintf("gates: %s: %s", v.Word, steady(v.Reason))
 }

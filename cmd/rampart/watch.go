@@ -62,7 +62,7 @@ func (a *app) viewer() viewer {
 }
 
 // teller writes a line for every change, in a terminal too.
-func (a *app) teller() viewer { return &teller{out: a.out, err: a.err, now: a.now} }
+func (a *app) teller() viewer { return &teller{out: a.out, now: a.now, verdict: inBounds} }
 
 // answered is what asking for a launch's progress came to.
 type answered struct {
