@@ -210,7 +210,7 @@ func (p *Prometheus) unanswered(err error) error {
 	case errors.Is(err, errTooLarge):
 		return errTooLarge
 	case errors.As(err, &refusal) && (refusal.Type == promv1.ErrBadData || refusal.Type == promv1.ErrExec):
-		return rampart.Errorf(rampart.Unreachable, "prometheus at %s does not take the query: %s", p.host, short(refusal.Msg))
+		return rampart.Errorf(rampart.Invalid, "prometheus at %s does not take the query: %s", p.host, short(refusal.Msg))
 	case errors.As(err, &refusal):
 		return rampart.Errorf(rampart.Unreachable, "prometheus at %s answers, but not the query: %s", p.host, short(refusal.Msg))
 	case errors.Is(err, context.DeadlineExceeded):
