@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/starter"
@@ -56,6 +57,10 @@ whatever breaks turns the flag back.`,
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		a.current = cmd
+		var value *pflag.InvalidValueError
+		if errors.As(err, &value) { // pflag would quote the value, which may hold a password
+			err = fmt.Errorf("--%s: %w", value.GetFlag().Name, value.Unwrap())
+		}
 		return rampart.Errorf(rampart.Invalid, "%s", err).WithHint("%s", a.usage())
 	})
 	root.AddGroup(
