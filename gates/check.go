@@ -55,7 +55,7 @@ func (c *checker) gate(ctx context.Context, path string, g rampart.Gate) {
 		c.counter(ctx, path+".objective.events", g.Objective.Events, false)
 		c.counter(ctx, path+".objective.of", g.Objective.Of, false)
 	case g.Threshold != nil:
-		c.query(ctx, path+".threshold.query", g.Threshold.Query)
+		c.threshold(ctx, path+".threshold", *g.Threshold)
 	case g.Trend != nil:
 		c.query(ctx, path+".trend.query", g.Trend.Query)
 	case g.Baseline != nil:
@@ -98,15 +98,30 @@ func (c *checker) there(ctx context.Context, sel selector) bool {
 	return none == nil
 }
 
-// query checks that a query is one that Prometheus takes, and that it has one value.
-func (c *checker) query(ctx context.Context, path, text string) {
-	if c.err != nil {
-		return
+// threshold checks a query, and that its value is in bounds: a launch that started
+// now would be in breach from its first look.
+func (c *checker) threshold(ctx context.Context, path string, t rampart.Threshold) {
+	value, ok := c.query(ctx, path+".query", t.Query)
+	switch hint := "a launch that starts now is in breach as soon as its for is over"; {
+	case !ok:
+	case t.Max != nil && value > *t.Max:
+		c.mistake(path+".max", true, hint, "%s is below the value of now, %s", number(*t.Max), number(value))
+	case t.Min != nil && value < *t.Min:
+		c.mistake(path+".min", true, hint, "%s is above the value of now, %s", number(*t.Min), number(value))
 	}
-	_, err := c.p.Value(ctx, text, c.now)
+}
+
+// query checks that a query is one that Prometheus takes, and that it has one value,
+// which it returns.
+func (c *checker) query(ctx context.Context, path, text string) (value float64, ok bool) {
+	if c.err != nil {
+		return 0, false
+	}
+	value, err := c.p.Value(ctx, text, c.now)
 	var none *NoData
 	switch {
 	case err == nil:
+		return value, true
 	case errors.As(err, &none):
 		c.mistake(path, true, "aggregate to one value that is always there: without it the launch holds", "%s", none.Reason)
 	case rampart.KindOf(err) == rampart.Invalid:
@@ -114,6 +129,7 @@ func (c *checker) query(ctx context.Context, path, text string) {
 	default:
 		c.err = err
 	}
+	return 0, false
 }
 
 func (c *checker) mistake(path string, warning bool, hint, format string, args ...any) {

@@ -34,6 +34,8 @@ func TestCheckOfAPlan(t *testing.T) {
 		},
 		Stages: []rampart.Stage{{Phase: rampart.Scalability, Gates: []rampart.Gate{
 			{Name: "empty", Threshold: &rampart.Threshold{Query: "sum(nowhere_total)", Max: above}},
+			{Name: "above", Threshold: &rampart.Threshold{Query: "sum(requests_total) + 1", Max: above}},
+			{Name: "below", Threshold: &rampart.Threshold{Query: "sum(requests_total) - 1", Min: above}},
 			{Name: "wrong", Threshold: &rampart.Threshold{Query: "sum(", Max: above}},
 			{Name: "well", Probe: &rampart.Probe{URL: "http://localhost"}},
 		}}},
@@ -56,7 +58,9 @@ func TestCheckOfAPlan(t *testing.T) {
 		{"gates[4].ratio.events", false},
 		{"gates[4].ratio.of", false},
 		{"stages[0].gates[0].threshold.query", true},
-		{"stages[0].gates[1].threshold.query", false},
+		{"stages[0].gates[1].threshold.max", true},
+		{"stages[0].gates[2].threshold.min", true},
+		{"stages[0].gates[3].threshold.query", false},
 	}, lines, "%s", found)
 	require.Contains(t, found.Error(), "requests_total is there, but without these labels within 1d")
 

@@ -65,11 +65,24 @@ func (j *Judge) Judge(ctx context.Context, look Look, s *State) (rampart.Verdict
 	}
 	if look.tick() > s.Tick {
 		sights := j.see(ctx, look, s)
+		if err := ctx.Err(); err != nil { // nobody waits for the verdict, so the tick is not spent
+			return rampart.Verdict{}, err
+		}
 		if err := s.fold(look, sights); err != nil {
 			return rampart.Verdict{}, err
 		}
 	}
 	return s.conclude(look), nil
+}
+
+// inTime leaves a caller with a deadline the time to hear that there was no answer:
+// without it a source that hangs would never be told from a look that was given up.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)*4/5)
 }
 
 // A sight is what was seen of one gate at one tick.
@@ -86,6 +99,8 @@ type sight struct {
 // see asks the world about all gates at once, so that a slow answer for one of them
 // does not delay the others.
 func (j *Judge) see(ctx context.Context, look Look, s *State) []sight {
+	ctx, cancel := inTime(ctx)
+	defer cancel()
 	at := look.At.Add(-j.lag)
 	sights := make([]sight, len(look.Gates))
 	var all sync.WaitGroup

@@ -259,3 +259,40 @@ func TestWithoutASourceGatesAreBlind(t *testing.T) {
 	w.judge = gates.New(gates.Options{})
 	requireReason(t, w.tick(), rampart.Blind, "no source of metrics is configured")
 }
+
+// hanging is a source that does not answer while anybody waits.
+type hanging struct{}
+
+func (hanging) Value(ctx context.Context, _ string, _ time.Time) (float64, error) {
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+func (hanging) Count(ctx context.Context, q gates.CountQuery) []gates.Counted {
+	<-ctx.Done()
+	answers := make([]gates.Counted, len(q.Counters))
+	for i := range answers {
+		answers[i].Err = ctx.Err()
+	}
+	return answers
+}
+
+func TestASourceThatHangsIsBlindBeforeTheCallerGivesUp(t *testing.T) {
+	w := newWalk(t, pool(50, 0), errorsGate())
+	w.judge = gates.New(gates.Options{Source: hanging{}})
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	v, err := w.judge.Judge(ctx, w.look, &w.state)
+	require.NoError(t, err)
+	requireReason(t, v, rampart.Blind, "db-pool: no answer in time")
+}
+
+func TestALookThatIsGivenUpSpendsNoTick(t *testing.T) {
+	w := newWalk(t, pool(50, 0))
+	w.judge = gates.New(gates.Options{Source: hanging{}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := w.judge.Judge(ctx, w.look, &w.state)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, w.state.Tick)
+}

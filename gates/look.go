@@ -74,8 +74,5 @@ func (l Look) alpha() float64 {
 	return l.Alpha.Share()
 }
 
-// compares reports whether both arms have units by plan, so that they can be compared.
-func (l Look) compares() bool { return l.Exposure > 0 && l.Exposure < rampart.Full }
-
 // tick returns the time that identifies the look's tick.
 func (l Look) tick() int64 { return l.At.UnixMilli() }

@@ -1,6 +1,7 @@
 package gates
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -178,6 +179,8 @@ func answerOf(err error) (answer, string) {
 		return missing, short(none.Reason)
 	case errors.As(err, &impossible):
 		return missing, short("impossible counts: " + impossible.Reason)
+	case errors.Is(err, context.DeadlineExceeded):
+		return silence, "no answer in time"
 	}
 	return silence, short(err.Error())
 }
