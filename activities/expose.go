@@ -10,39 +10,62 @@ import (
 	"github.com/rampart-dev/rampart/flagstore"
 )
 
-// AcquireInput asks for the pen of a flag.
+// AcquireInput asks for the pen of a flag, to launch it by a plan.
 type AcquireInput struct {
-	Flag  string          `json:"flag"`
-	Owner string          `json:"owner"` // the launch's workflow ID
-	At    int64           `json:"at"`    // workflow time, ms
-	First rampart.Percent `json:"first"` // of the plan: a flag above it is not taken
+	Plan  rampart.Plan `json:"plan"`
+	Owner string       `json:"owner"` // the launch's workflow ID
+	At    int64        `json:"at"`    // workflow time, ms
+	By    string       `json:"by"`
 }
 
 // Acquired is a flag whose pen the launch holds.
 type Acquired struct {
+	Plan     rampart.Plan  `json:"plan"`    // as it is walked: checked, with its defaults
 	Flag     rampart.Flag  `json:"flag"`    // as stored, under its new version
 	Version  int64         `json:"version"` // the launch's first fence
 	Revision int64         `json:"revision"`
 	Trust    rampart.Trust `json:"trust"` // of this worker
 }
 
-// Acquire takes the pen. It is refused while the flag is killed, while another
-// launch holds it, and while it is exposed above the plan's first step.
+// Acquire checks the plan once more, because whoever starts a launch past the
+// command line is to be told the same, and takes the pen. It is refused while the
+// flag is killed, while another launch holds it, and while it is exposed above the
+// plan's first step.
+//
+// The plan that is walked is the one that this returns: history keeps it, so a later
+// version of the product with other defaults walks it as it was.
 func (a *Activities) Acquire(ctx context.Context, in AcquireInput) (Acquired, error) {
-	entry, err := a.Store.Get(ctx, in.Flag)
+	plan := in.Plan.WithDefaults()
+	if err := a.walkable(plan); err != nil {
+		return Acquired{}, refused(err)
+	}
+	entry, err := a.Store.Get(ctx, plan.Flag)
 	if err != nil {
 		return Acquired{}, refused(err)
 	}
-	if entry.Flag.Exposure > in.First {
+	if first := plan.Stages[0].Steps[0].Percent; entry.Flag.Exposure > first {
 		return Acquired{}, refused(rampart.Errorf(rampart.Refused, "%s is already exposed at %s, above the plan's first step of %s",
-			in.Flag, entry.Flag.Exposure, in.First).
-			WithHint("disable it first (rampart flag disable %s), or start with a plan whose first step is not below it", in.Flag))
+			plan.Flag, entry.Flag.Exposure, first).
+			WithHint("disable it first (rampart flag disable %s), or start with a plan whose first step is not below it", plan.Flag))
 	}
-	got, err := a.Store.Acquire(ctx, flagstore.AcquireInput{Flag: in.Flag, Owner: in.Owner, At: in.At})
+	got, err := a.Store.Acquire(ctx, flagstore.AcquireInput{Flag: plan.Flag, Owner: in.Owner, At: in.At, By: in.By, Reason: "launch"})
 	if err != nil {
 		return Acquired{}, refused(err)
 	}
-	return Acquired{Flag: got.Flag, Version: got.Version, Revision: got.Revision, Trust: a.Identity.Trust()}, nil
+	return Acquired{Plan: plan, Flag: got.Flag, Version: got.Version, Revision: got.Revision, Trust: a.Identity.Trust()}, nil
+}
+
+func (a *Activities) walkable(plan rampart.Plan) error {
+	if bad := plan.Validate().Errors(); len(bad) > 0 {
+		return rampart.Errorf(rampart.Invalid, "the plan cannot be walked").Because(bad)
+	}
+	if missing := plan.Unsupported(); len(missing) > 0 {
+		return rampart.Errorf(rampart.Refused, "the plan asks for what this version cannot do yet").Because(missing)
+	}
+	if plan.Environment != a.Store.Environment() {
+		return rampart.Errorf(rampart.Refused, "the plan is for %s, and this worker is of %s", plan.Environment, a.Store.Environment())
+	}
+	return nil
 }
 
 // ExposeInput is one write of a flag's document.

@@ -26,8 +26,11 @@ func (l *launch) turnBack(ctx workflow.Context, why error) (rampart.Outcome, err
 	safe, cancel := workflow.NewDisconnectedContext(ctx) // survives cancellation
 	defer cancel()
 	out := rampart.Outcome{State: s.state, Cause: s.cause, Phase: l.phase, Reason: s.reason, By: s.by}
-	if s.state == rampart.Superseded {
-		return l.end(safe, out, nil)
+	if s.state == rampart.Superseded || !l.acquired {
+		if temporal.IsCanceledError(why) {
+			return l.end(safe, out, why)
+		}
+		return l.end(safe, out, nil) // the flag is another's, or was never this launch's
 	}
 	l.tell(safe, rampart.TurningBack, "turning back: %s", s.reason)
 	l.record(safe, s.by, "turning back: %s", s.reason)

@@ -14,7 +14,7 @@ import (
 
 // LaunchInput is what a launch is started with.
 type LaunchInput struct {
-	Plan      rampart.Plan   `json:"plan"` // with its defaults filled in
+	Plan      rampart.Plan   `json:"plan"`
 	Source    rampart.Source `json:"source"`
 	StartedBy string         `json:"startedBy"`
 	Warnings  []string       `json:"warnings,omitempty"`
@@ -51,7 +51,7 @@ func (l *launch) run(ctx workflow.Context) (rampart.Outcome, error) {
 func (l *launch) acquire(ctx workflow.Context) error {
 	l.tell(ctx, rampart.Waiting, "taking the pen of %s", l.plan.Flag)
 	f := workflow.ExecuteActivity(l.writing(ctx, "take the pen of "+l.plan.Flag), do.Acquire, activities.AcquireInput{
-		Flag: l.plan.Flag, Owner: l.id, At: workflow.Now(ctx).UnixMilli(), First: l.plan.Stages[0].Steps[0].Percent,
+		Plan: l.plan, Owner: l.id, At: workflow.Now(ctx).UnixMilli(), By: l.startedBy,
 	})
 	if err := l.await(ctx, f.IsReady); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (l *launch) acquire(ctx workflow.Context) error {
 	if err := f.Get(ctx, &got); err != nil {
 		return err
 	}
-	l.acquired, l.trust = true, got.Trust
+	l.acquired, l.trust, l.plan, l.phase = true, got.Trust, got.Plan, got.Plan.Stages[0].Phase
 	l.flag, l.fence, l.acknowledged, l.revision = got.Flag, got.Version, got.Version, got.Revision
 	l.register(ctx)
 	l.record(ctx, l.startedBy, "started with %s", l.planName())
@@ -116,6 +116,9 @@ func (l *launch) expose(ctx workflow.Context, j int, step rampart.Step) error {
 // bake exposes everybody, which releases the holdout, and watches once more.
 func (l *launch) bake(ctx workflow.Context) error {
 	end := *l.plan.Finish
+	if end.Bake == 0 && end.Percent == l.flag.Exposure {
+		return nil // the last step has watched everybody already
+	}
 	if err := l.clear(ctx); err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func TestLaunchEndings(t *testing.T) {
 			plan:  func(p *rampart.Plan) { p.Profile = rampart.Express },
 			world: func(r *rig) { r.whenAsked("ann") },
 			state: rampart.Launched, phase: rampart.MaxPowerRamp, why: "every phase passed",
-			path: []float64{100, 100},
+			path: []float64{100},
 		},
 	}
 	for name, tt := range tests {

@@ -13,9 +13,11 @@ import (
 	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/activities"
@@ -232,4 +234,14 @@ func (r *rig) edit(f rampart.Flag) {
 	require.NoError(r.t, err)
 	key := "rampart:{" + env + "}:state"
 	require.NoError(r.t, r.redis.Client().HSet(r.t.Context(), key, "f:"+f.Name, fmt.Sprintf("%d %s", f.Version, doc)).Err())
+}
+
+// continued returns the input with which a flag's workflow is continued as new.
+func continued(t *testing.T, err error) workflows.FlagInput {
+	t.Helper()
+	var again *workflow.ContinueAsNewError
+	require.ErrorAs(t, err, &again)
+	var in workflows.FlagInput
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &in))
+	return in
 }

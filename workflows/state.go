@@ -107,15 +107,12 @@ type advance struct {
 }
 
 func newLaunch(ctx workflow.Context, in LaunchInput) (*launch, error) {
-	plan := in.Plan.WithDefaults()
-	if err := refusal(plan); err != nil {
-		return nil, err
-	}
+	plan := in.Plan // what it leaves open comes with the pen
 	info := workflow.GetInfo(ctx)
 	l := &launch{
 		id: info.WorkflowExecution.ID, runID: info.FirstRunID,
 		plan: plan, source: in.Source, startedBy: in.StartedBy, startedAt: workflow.Now(ctx), warnings: in.Warnings,
-		told: map[string]int64{}, asking: -1, phase: plan.Stages[0].Phase,
+		told: map[string]int64{}, asking: -1,
 	}
 	if l.runID == "" {
 		l.runID = info.WorkflowExecution.RunID
@@ -125,18 +122,6 @@ func newLaunch(ctx workflow.Context, in LaunchInput) (*launch, error) {
 		return nil, err
 	}
 	return l, nil
-}
-
-// refusal checks the plan once more: whoever starts a launch by hand, past the
-// command line, is told the same.
-func refusal(p rampart.Plan) error {
-	if bad := p.Validate().Errors(); len(bad) > 0 {
-		return temporal.NewNonRetryableApplicationError(bad.Error(), activities.TypeRefused, nil)
-	}
-	if missing := p.Unsupported(); len(missing) > 0 {
-		return temporal.NewNonRetryableApplicationError(missing.Error(), activities.TypeRefused, nil)
-	}
-	return nil
 }
 
 // await waits for ok, for whatever stops the launch, or for cancellation.
@@ -178,7 +163,12 @@ func (l *launch) writing(ctx workflow.Context, summary string) workflow.Context 
 	})
 }
 
-func (l *launch) stage() rampart.Stage { return l.plan.Stages[l.at] }
+func (l *launch) stage() rampart.Stage {
+	if l.at < len(l.plan.Stages) {
+		return l.plan.Stages[l.at]
+	}
+	return rampart.Stage{} // the plan comes with the pen
+}
 
 func exposing(f rampart.Flag) bool { return f.Exposure > 0 || len(f.Include) > 0 }
 

@@ -1,0 +1,176 @@
+package workflows_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
+	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/workflows"
+)
+
+// newFlagRig is a rig for a flag's own workflow, over a store that has no flag yet.
+func newFlagRig(t *testing.T) *rig {
+	r := newRig(t, fivePhases())
+	require.NoError(t, r.redis.Client().FlushAll(t.Context()).Err())
+	require.NoError(t, r.store.Setup(t.Context(), "namespace-id"))
+	options := startOptions(r.plan.Flag)
+	options.ID = rampart.FlagID(env, r.plan.Flag)
+	r.SetStartWorkflowOptions(options)
+	r.RegisterWorkflow(workflows.Flag)
+	a := &activities.Activities{Store: r.store, Identity: activities.Payload{}, Now: r.Now}
+	r.RegisterActivity(a.KillState)
+	r.RegisterActivity(a.Lift)
+	r.RegisterActivity(a.Restore)
+	return r
+}
+
+// live runs the flag's workflow until the test cancels it.
+func (r *rig) live(until time.Duration) rampart.FlagIntent {
+	var intent rampart.FlagIntent
+	r.at(until, func() {
+		v, err := r.QueryWorkflow(rampart.QueryFlag)
+		require.NoError(r.t, err)
+		require.NoError(r.t, v.Get(&intent))
+		r.CancelWorkflow()
+	})
+	r.ExecuteWorkflow(workflows.Flag, workflows.FlagInput{Environment: env, Name: r.plan.Flag})
+	require.True(r.t, r.IsWorkflowCompleted())
+	return intent
+}
+
+func (r *rig) change(name string, arg any) *reply {
+	got := &reply{}
+	r.UpdateWorkflow(name, "", got, arg)
+	return got
+}
+
+func (r *rig) create() *reply {
+	return r.change(rampart.UpdateRegister, rampart.FlagChange{Flag: r.plan.NewFlag(), By: "rita", New: true})
+}
+
+func TestAFlagIsMadeSetAndDisabledByHand(t *testing.T) {
+	r := newFlagRig(t)
+	var made, again, set, off *reply
+	r.at(time.Minute, func() { made = r.create() })
+	r.at(2*time.Minute, func() { again = r.create() })
+	r.at(3*time.Minute, func() {
+		f := r.plan.NewFlag()
+		f.Type, f.Exposure, f.On, f.Salt = rampart.Operations, 2500, json.RawMessage(`"fast"`), "another"
+		set = r.change(rampart.UpdateSet, rampart.FlagChange{Flag: f, By: "rita", Reason: "try"})
+	})
+	var stored flagstore.Entry
+	r.at(4*time.Minute, func() { stored = r.flag() })
+	r.at(5*time.Minute, func() { off = r.change(rampart.UpdateDisable, rampart.Ask{By: "bo", Reason: "enough"}) })
+	intent := r.live(time.Hour)
+
+	require.NoError(t, made.err)
+	require.ErrorContains(t, again.refused, "is there already")
+	require.NoError(t, set.err)
+	require.Equal(t, rampart.Percent(2500), stored.Flag.Exposure)
+	require.JSONEq(t, `"fast"`, string(stored.Flag.On))
+	require.Equal(t, r.plan.Flag, stored.Flag.Salt, "the salt stays for life")
+	require.Equal(t, rampart.FlagID(env, r.plan.Flag), stored.Owner)
+	require.NoError(t, off.err)
+	require.Zero(t, intent.Flag.Exposure)
+	require.Equal(t, rampart.Percent(2500), intent.Flag.HighWater)
+	require.Equal(t, intent.Flag.Version, r.flag().Flag.Version)
+}
+
+func TestAFlagUnderALaunchCannotBeChangedByHand(t *testing.T) {
+	r := newFlagRig(t)
+	var refused, later *reply
+	launch := rampart.LaunchID(env, r.plan.Flag)
+	r.at(time.Minute, func() { r.create() })
+	r.at(2*time.Minute, func() { r.SignalWorkflow(rampart.SignalLaunching, rampart.Handover{Launch: launch}) })
+	r.at(3*time.Minute, func() { refused = r.change(rampart.UpdateDisable, rampart.Ask{By: "bo"}) })
+	r.at(4*time.Minute, func() {
+		f := r.flag().Flag
+		f.Version++
+		r.SignalWorkflow(rampart.SignalAnswer, rampart.Handover{Launch: launch, Flag: f, Outcome: &rampart.Outcome{State: rampart.Launched}})
+	})
+	r.at(5*time.Minute, func() { later = r.change(rampart.UpdateDisable, rampart.Ask{By: "bo"}) })
+	intent := r.live(time.Hour)
+	require.ErrorContains(t, refused.refused, "is being launched")
+	require.NoError(t, later.refused)
+	require.Equal(t, rampart.Launched, intent.Last.State)
+}
+
+func TestAKillIsLiftedByASecondPersonAndTheFlagStaysOff(t *testing.T) {
+	r := newFlagRig(t)
+	var same, second, again *reply
+	r.at(time.Minute, func() { r.create() })
+	r.at(2*time.Minute, func() {
+		f := r.plan.NewFlag()
+		f.Exposure = rampart.Full
+		r.change(rampart.UpdateSet, rampart.FlagChange{Flag: f, By: "rita", Reason: "on"})
+	})
+	r.at(3*time.Minute, func() {
+		k, err := r.store.Kill(t.Context(), r.plan.Flag, "oncall", "fire")
+		require.NoError(t, err)
+		r.SignalWorkflow(rampart.SignalKilled, k.Kill)
+	})
+	r.at(4*time.Minute, func() { same = r.change(rampart.UpdateLift, rampart.Ask{By: "oncall"}) })
+	r.at(5*time.Minute, func() { second = r.change(rampart.UpdateLift, rampart.Ask{By: "ann", Reason: "mended"}) })
+	r.at(6*time.Minute, func() { again = r.change(rampart.UpdateLift, rampart.Ask{By: "ann"}) })
+	intent := r.live(time.Hour)
+	require.ErrorContains(t, same.err, "second person")
+	require.NoError(t, second.err)
+	require.ErrorContains(t, again.err, "is not killed")
+	require.False(t, intent.Kill.Killed)
+	require.Zero(t, r.flag().Flag.Exposure)
+	require.False(t, r.flag().Kill.Killed)
+}
+
+func TestAnEmptiedStoreGetsFlagAndKillBack(t *testing.T) {
+	r := newFlagRig(t)
+	var before, after flagstore.Entry
+	var restored *reply
+	r.at(time.Minute, func() { r.create() })
+	r.at(2*time.Minute, func() {
+		f := r.plan.NewFlag()
+		f.Exposure = rampart.Full
+		r.change(rampart.UpdateSet, rampart.FlagChange{Flag: f, By: "rita", Reason: "on"})
+	})
+	r.at(3*time.Minute, func() {
+		k, err := r.store.Kill(t.Context(), r.plan.Flag, "oncall", "fire")
+		require.NoError(t, err)
+		r.SignalWorkflow(rampart.SignalKilled, k.Kill)
+	})
+	r.at(4*time.Minute, func() {
+		before = r.flag()
+		r.redis.Restart()
+		restored = r.change(rampart.UpdateRestore, "the store had lost everything")
+	})
+	r.at(5*time.Minute, func() { after = r.flag() })
+	r.live(time.Hour)
+	require.NoError(t, restored.err)
+	require.Equal(t, before.Kill, after.Kill)
+	require.Equal(t, before.Owner, after.Owner)
+	require.Equal(t, before.Flag.Exposure, after.Flag.Exposure)
+	require.GreaterOrEqual(t, after.Flag.Version, before.Flag.Version)
+}
+
+func TestAFlagsWorkflowIsContinuedAsNewAndForgetsNothing(t *testing.T) {
+	r := newFlagRig(t)
+	r.at(time.Minute, func() { r.create() })
+	const batch = 335 // the test environment takes fewer than a thousand at once
+	for b := range 3 {
+		r.at(time.Duration(b+1)*time.Hour, func() {
+			for i := range batch {
+				r.SignalWorkflow(rampart.SignalKilled, rampart.Kill{Flag: r.plan.Flag, Version: int64(b*batch + i + 1), Killed: i%2 == 0})
+			}
+		})
+	}
+	r.ExecuteWorkflow(workflows.Flag, workflows.FlagInput{Environment: env, Name: r.plan.Flag})
+	require.True(t, r.IsWorkflowCompleted())
+	err := r.GetWorkflowError()
+	require.ErrorContains(t, err, "continue as new")
+	in := continued(t, err)
+	require.EqualValues(t, 999, in.Intent.Kill.Version, "a registration and 999 signals make the thousand")
+	require.Equal(t, r.plan.Flag, in.Intent.Flag.Name)
+}
