@@ -33,7 +33,7 @@ var owners = map[string][]string{
 	"github.com/prometheus/common":            {"gates"},
 	"github.com/nicholas-fedor/shoutrrr":      {"worker"},
 	"github.com/goccy/go-yaml":                {"planfile"},
-	"github.com/spf13/":                       {"cmd", "worker", "starter", "bench", "examples"},
+	"github.com/spf13/":                       {"cmd", "worker", "starter", "bench", "examples", "internal"},
 	"google.golang.org/grpc":                  {"gates", "worker", "starter", "cmd", "internal"},
 }
 

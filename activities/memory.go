@@ -123,13 +123,16 @@ func (m *Memory) lasts(cause string, is bool, tick time.Time) {
 
 func breachOf(gate string) string { return "breach of " + gate }
 
+// marshal returns the JSON form. Where that is too long, as for a plan with very many
+// gates, it leaves out what each gate said: the verdict itself and the evidence stay.
 func (m *Memory) marshal() ([]byte, error) {
 	b, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
+	if err != nil || len(b) <= MaxMemoryBytes {
+		return b, err
 	}
-	if len(b) > MaxMemoryBytes {
-		return nil, fmt.Errorf("the evidence of a launch takes %d bytes, more than %d", len(b), MaxMemoryBytes)
+	m.Verdict.Gates = nil
+	if b, err = json.Marshal(m); err == nil && len(b) > MaxMemoryBytes {
+		err = fmt.Errorf("the evidence of a launch takes %d bytes, more than %d", len(b), MaxMemoryBytes)
 	}
-	return b, nil
+	return b, err
 }
