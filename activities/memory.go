@@ -34,21 +34,36 @@ type Memory struct {
 // MaxMemoryBytes bounds the JSON form of a Memory.
 const MaxMemoryBytes = 8 << 10
 
-// RecallInput names a launch.
+// RecallInput names a launch, and the gate that ended it.
 type RecallInput struct {
 	Flag string `json:"flag"`
 	Run  string `json:"run"`
+	Gate string `json:"gate,omitempty"`
+	Have Memory `json:"have"` // that the workflow has
 }
 
-// Recall returns the evidence that is kept beside the store: that of the last look,
-// which the workflow has not been told of where its watch was cancelled.
-func (a *Activities) Recall(ctx context.Context, in RecallInput) (Memory, error) {
-	var m Memory
+// Recalled is what a launch knew at its end.
+type Recalled struct {
+	Memory Memory     `json:"memory"`
+	Harm   gates.Harm `json:"harm"` // by that gate
+}
+
+// Recall returns the evidence of the last look, which the workflow has not been told
+// of where its watch was cancelled, and what it says about harm.
+func (a *Activities) Recall(ctx context.Context, in RecallInput) (Recalled, error) {
+	var kept Memory
 	_, blob, err := a.Store.Evidence(ctx, in.Flag, in.Run)
-	if err != nil || len(blob) == 0 {
-		return m, err
+	if err != nil {
+		return Recalled{}, err
 	}
-	return m, json.Unmarshal(blob, &m)
+	if len(blob) > 0 {
+		if err := json.Unmarshal(blob, &kept); err != nil {
+			return Recalled{}, err
+		}
+	}
+	out := Recalled{Memory: newest(in.Have, kept)}
+	out.Harm = out.Memory.Gates.Harm(in.Gate)
+	return out, nil
 }
 
 // newest returns the memory with the latest tick.

@@ -4,9 +4,9 @@ import "time"
 
 // Harm is what a launch did, as far as its gates can tell: the figures of a receipt.
 type Harm struct {
-	Since time.Time // when harm began, by estimate; zero where nothing points to it
-	Bad   float64   // bad events of the on arm since then, where they were counted
-	Units float64   // units of both arms since first exposure
+	Since time.Time `json:"since,omitzero"`  // when harm began, by estimate; zero where nothing points to it
+	Bad   float64   `json:"bad,omitempty"`   // bad events of the on arm since then, where they were counted
+	Units float64   `json:"units,omitempty"` // units of both arms since first exposure
 }
 
 // Harm returns the figures for the gate of that name: the one that was breached.

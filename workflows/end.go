@@ -9,6 +9,7 @@ import (
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/activities"
+	"github.com/rampart-dev/rampart/gates"
 )
 
 const (
@@ -111,11 +112,12 @@ func (l *launch) end(ctx workflow.Context, out rampart.Outcome, err error) (ramp
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	var everywhere rampart.Confirmed
+	var harm gates.Harm
 	if out.State != rampart.Superseded && l.acquired {
 		everywhere = l.everywhere(ctx)
-		l.recall(ctx)
+		harm = l.recall(ctx, l.gateOf(out))
 	}
-	out.Receipt = l.receipt(ctx, out, everywhere)
+	out.Receipt = l.receipt(ctx, out, everywhere, harm)
 	l.outcome = &out
 	l.record(ctx, out.By, "%s", out.Receipt.Text)
 	l.notify(ctx, string(out.State), out.State != rampart.Launched, "%s", out.Receipt.Text)
@@ -145,15 +147,18 @@ func (l *launch) everywhere(ctx workflow.Context) rampart.Confirmed {
 
 // recall gets the evidence of the last look: the watch that took it may have been
 // cancelled before it could tell. Without an answer the receipt tells what is known.
-func (l *launch) recall(ctx workflow.Context) {
-	var m activities.Memory
+func (l *launch) recall(ctx workflow.Context, gate string) gates.Harm {
+	var got activities.Recalled
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 5 * time.Second, ScheduleToCloseTimeout: 10 * time.Second, Summary: "the last look",
 	})
-	err := workflow.ExecuteActivity(ctx, do.Recall, activities.RecallInput{Flag: l.plan.Flag, Run: l.runID}).Get(ctx, &m)
-	if err == nil && m.Tick > l.memory.Tick {
-		l.memory = m
+	err := workflow.ExecuteActivity(ctx, do.Recall, activities.RecallInput{
+		Flag: l.plan.Flag, Run: l.runID, Gate: gate, Have: l.memory,
+	}).Get(ctx, &got)
+	if err == nil {
+		l.memory = got.Memory
 	}
+	return got.Harm
 }
 
 // handOver tells the flag's own workflow who answers for the flag from now on.
@@ -166,12 +171,10 @@ func (l *launch) handOver(ctx workflow.Context, signal string, out *rampart.Outc
 }
 
 // receipt computes what the launch cost from its own ticks.
-func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e rampart.Confirmed) rampart.Receipt {
-	gate := l.gateOf(out)
-	harm := l.memory.Gates.Harm(gate)
+func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e rampart.Confirmed, harm gates.Harm) rampart.Receipt {
 	r := rampart.Receipt{
 		StartedAt: l.startedAt.UnixMilli(), EndedAt: workflow.Now(ctx).UnixMilli(), Highest: l.highest,
-		OffAt: l.offAt, Readers: e.Readers, Confirmed: e.Confirmed, Gate: gate,
+		OffAt: l.offAt, Readers: e.Readers, Confirmed: e.Confirmed, Gate: l.gateOf(out),
 		Requests: harm.Units, Looks: l.memory.Looks, BlindFor: l.memory.Blind.D().Milliseconds(), Approvals: len(l.approved),
 	}
 	if !l.firstExposed.IsZero() {

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -70,10 +69,9 @@ func (l *launch) listenForKill(ctx workflow.Context) {
 		}
 		s := stop{state: rampart.Killed, cause: rampart.CausePerson, reason: "killed", at: workflow.Now(ctx).UnixMilli()}
 		var k rampart.Kill
-		data := raw.Payload().GetData()
-		if json.Unmarshal(data, &k) == nil && k.Killed {
+		if converter.GetDefaultDataConverter().FromPayload(raw.Payload(), &k) == nil && k.Killed {
 			l.killed, s.by, s.reason = &k, k.By, k.Reason
-		} else if text := strings.Trim(string(data), `"`); text != "" && text != "null" {
+		} else if text := strings.Trim(string(raw.Payload().GetData()), `"`); text != "" && text != "null" {
 			s.reason = text
 		}
 		l.stop(&s)
