@@ -143,7 +143,9 @@ func (x *explainer) resting(killed bool) {
 	if f.Exposure > 0 || len(f.Include) > 0 {
 		x.who("Anybody turns it off: rampart flag disable %s --reason …, or rampart kill %s --reason …", x.Flag, x.Flag)
 	}
-	x.next("Nothing by itself.")
+	if x.Entry.Lease == nil {
+		x.next("Nothing by itself.")
+	}
 	if f.RetireBy != "" {
 		x.next("Its owner, %s, is to have it retired by %s.", f.Owner, f.RetireBy)
 	}

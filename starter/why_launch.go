@@ -82,7 +82,9 @@ func (x *explainer) gates(p rampart.Progress) {
 // stopped tells of a launch that goes on only when a person says so.
 func (x *explainer) stopped(p rampart.Progress) {
 	x.stands("%s is %s", place(p), full(p.Note))
-	x.gates(p)
+	if p.Verdict == nil || p.Verdict.Word != rampart.Breach { // which the note names
+		x.gates(p)
+	}
 	if p.State == rampart.Held && strings.Contains(p.Note, "undecided") {
 		x.who("Anybody who accepts that the gates could not tell: rampart advance %s --accept-undecided --reason …", p.Flag)
 	} else {
@@ -99,9 +101,10 @@ func (x *explainer) stopped(p rampart.Progress) {
 
 func (x *explainer) waiting(p rampart.Progress) {
 	if p.Asking == "" {
-		x.stands("%s: %s", place(p), full(p.Note))
 		if p.WaitingFor == rampart.ForParachute {
-			x.stands("Before the first exposure the known readers must confirm that they can be told to go back.")
+			x.stands("Before anybody is exposed, the known readers must confirm that they can be told to go back; it waits for them.")
+		} else {
+			x.stands("%s: %s", place(p), full(p.Note))
 		}
 		r, _ := NextRaise(p)
 		x.next("Then %s.", x.goal(p, r))
