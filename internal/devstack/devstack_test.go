@@ -129,6 +129,30 @@ func TestPartThatEndsAtItsStartSaysItsLastWords(t *testing.T) {
 	require.ErrorContains(t, err, "no luck today")
 }
 
+func TestPartThatIsSupervisedIsStartedAgain(t *testing.T) {
+	runs := filepath.Join(t.TempDir(), "runs")
+	require.NoError(t, devstack.Run(t.Context(), devstack.Options{}, func(ctx context.Context, s *devstack.Stack) error {
+		err := s.Launch(ctx, devstack.Process{
+			Name: "shop", Program: "sh", Args: []string{"-c", `echo $$ >> "$0"; exec sleep 1000`, runs}, Restart: true,
+		}, there(runs))
+		require.NoError(t, err)
+		require.NoError(t, syscall.Kill(s.Pid("shop"), syscall.SIGKILL))
+		require.Eventually(t, func() bool {
+			b, err := os.ReadFile(runs)
+			return err == nil && strings.Count(string(b), "\n") == 2
+		}, patience, 10*time.Millisecond)
+		require.NoError(t, ctx.Err())
+		return nil
+	}))
+	b, err := os.ReadFile(runs)
+	require.NoError(t, err)
+	for _, pid := range strings.Fields(string(b)) {
+		n, err := strconv.Atoi(pid)
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { return gone(n) }, patience, 10*time.Millisecond)
+	}
+}
+
 func TestPartThatNeverAnswersIsGivenUp(t *testing.T) {
 	frozen := writeProgram(t, "exec sleep 1000\n")
 	t.Setenv("RAMPART_REDIS_SERVER", frozen)

@@ -84,7 +84,7 @@ func (s *Stack) startWorker(ctx context.Context, port int) error {
 	command := s.options.Worker
 	worker := Process{
 		Name: "worker", Program: command[0], Args: command[1:],
-		Env: append(s.Env(), "RAMPART_LISTEN="+s.Worker, "RAMPART_SCRAPE_INTERVAL="+s.options.Scrape.String()),
+		Env: append(s.Env(), "RAMPART_LISTEN="+s.Worker, "RAMPART_SCRAPE_INTERVAL="+s.options.Scrape.String(), "RAMPART_LOG_FORMAT=console"),
 	}
 	if err := s.Launch(ctx, worker, answers("http://"+s.Worker+"/readyz")); err != nil {
 		return err

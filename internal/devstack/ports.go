@@ -8,6 +8,10 @@ import (
 	"github.com/rampart-dev/rampart"
 )
 
+// FreePorts finds ports of the loopback interface for what is to be launched beside
+// the stack. They are kept from everybody who asks for any port for about a minute.
+func FreePorts(n int) ([]int, error) { return claim(0, n) }
+
 // claim finds ports that nobody listens on: successive ones, or any where first is
 // 0. They are held until all are found, so that no two are the same.
 func claim(first, n int) ([]int, error) {

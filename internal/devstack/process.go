@@ -24,6 +24,7 @@ type Process struct {
 	Program string
 	Args    []string
 	Env     []string // besides that of this process
+	Restart bool     // when it ends, as a supervisor would, instead of ending the stack
 }
 
 // A process is one run of a part.

@@ -34,6 +34,8 @@ const (
 	DefaultPatience = time.Minute
 	// Ports is how many successive ports a stack takes.
 	Ports = 5
+	// restartAfter is what a supervisor would wait.
+	restartAfter = 500 * time.Millisecond
 )
 
 // A Stack is the running parts. Its fields must not be changed.
@@ -50,8 +52,9 @@ type Stack struct {
 	targets targets
 	ended   chan error // the first part that ended by itself
 
-	mu    sync.Mutex
-	parts []*process // in the order of their start
+	mu     sync.Mutex
+	parts  []*process // in the order of their start
+	closed bool
 }
 
 // Run starts the parts, calls body once all of them answer, and stops them when it
@@ -99,17 +102,19 @@ func (s *Stack) Scrape(job, address string) error { return s.targets.add(job, ad
 // before those that were there, and ends the stack if it ends. Launch returns once
 // ready does without an error.
 func (s *Stack) Launch(ctx context.Context, p Process, ready func(context.Context) error) error {
+	s.mu.Lock()
 	c, err := p.start(s.path("logs", p.Name+".log"))
 	if err != nil {
+		s.mu.Unlock()
 		return err
 	}
-	s.mu.Lock()
+	at := len(s.parts)
 	s.parts = append(s.parts, c)
 	s.mu.Unlock()
 	if err := c.await(ctx, s.options.Patience, ready); err != nil {
 		return err
 	}
-	go s.mind(c)
+	go s.mind(p, c, at)
 	return nil
 }
 
@@ -172,6 +177,7 @@ func (s *Stack) close(failed bool) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	for i := len(s.parts) - 1; i >= 0; i-- {
 		s.parts[i].stop()
 	}
@@ -185,15 +191,45 @@ func (s *Stack) close(failed bool) error {
 	return os.RemoveAll(s.Dir)
 }
 
-// mind reports a part that ends by itself.
-func (s *Stack) mind(c *process) {
-	<-c.gone
-	if c.stopping.Load() {
-		return
+// mind reports a part that ends by itself, or starts it again.
+func (s *Stack) mind(p Process, c *process, at int) {
+	for {
+		<-c.gone
+		if c.stopping.Load() {
+			return
+		}
+		if !p.Restart {
+			s.end(c.failure("has ended"))
+			return
+		}
+		time.Sleep(restartAfter)
+		if c = s.again(p, at); c == nil {
+			return
+		}
 	}
+}
+
+// again starts a part that has ended, unless the stack is being closed.
+func (s *Stack) again(p Process, at int) *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	c, err := p.start(s.path("logs", p.Name+".log"))
+	if err != nil {
+		s.end(rampart.Errorf(rampart.Unreachable, "%s cannot be started again: %s", p.Name, err))
+		return nil
+	}
+	s.parts[at] = c
+	return c
+}
+
+// end ends the stack. Its first reason is the one that counts.
+func (s *Stack) end(why error) {
 	select {
-	case s.ended <- c.failure("has ended"):
-	default: // one is enough
+	case s.ended <- why:
+	default:
 	}
 }
 

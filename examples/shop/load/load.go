@@ -107,10 +107,10 @@ func (l *Load) Run(ctx context.Context) {
 }
 
 // RateAt returns how many clicks a second come at a time since the start, which is
-// midnight: a wave that is lowest at night and highest at noon.
+// six in the morning: a wave that is highest at noon and lowest at midnight.
 func (l *Load) RateAt(t time.Duration) float64 {
 	day := 2 * math.Pi * float64(t%l.options.Day) / float64(l.options.Day)
-	return max(l.options.Rate*(1-l.options.Swing*math.Cos(day)), 1e-3)
+	return max(l.options.Rate*(1+l.options.Swing*math.Sin(day)), 1e-3)
 }
 
 // Seen returns what the customers have seen so far.

@@ -90,7 +90,7 @@ func TestCustomersAreTheSameEachTime(t *testing.T) {
 func TestDayHasItsNightAndItsNoon(t *testing.T) {
 	l, err := load.New(load.Options{URL: "http://shop", Rate: 500, Swing: 0.4, Day: 24 * time.Second})
 	require.NoError(t, err)
-	for at, want := range map[time.Duration]float64{0: 300, 6 * time.Second: 500, 12 * time.Second: 700, 18 * time.Second: 500, 24 * time.Second: 300, 36 * time.Second: 700} {
+	for at, want := range map[time.Duration]float64{0: 500, 6 * time.Second: 700, 12 * time.Second: 500, 18 * time.Second: 300, 24 * time.Second: 500, 30 * time.Second: 700} {
 		require.InDelta(t, want, l.RateAt(at), 0.01, "at %s", at)
 	}
 	sum := 0.0

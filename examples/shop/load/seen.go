@@ -22,6 +22,17 @@ type Saw struct {
 	P99    time.Duration
 }
 
+// Since returns what was seen after an earlier telling. Quantiles cannot be told
+// apart, and are left out; so are the customers who were hurt.
+func Since(before, now Seen) Seen {
+	since := Seen{ByVersion: map[string]Saw{}, Missed: now.Missed - before.Missed}
+	for version, saw := range now.ByVersion {
+		was := before.ByVersion[version]
+		since.ByVersion[version] = Saw{Clicks: saw.Clicks - was.Clicks, Failed: saw.Failed - was.Failed, Orders: saw.Orders - was.Orders}
+	}
+	return since
+}
+
 // All adds what was seen of all versions; the quantiles are left out.
 func (s Seen) All() Saw {
 	var all Saw

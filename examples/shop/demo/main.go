@@ -1,0 +1,137 @@
+// Command demo shows two launches of the shop's new checkout on real parts: one that
+// goes well, through all five phases, and one of a build with a bug, which is turned
+// back. It starts Temporal, Redis, Prometheus, a worker, the shop and two thousand
+// customers on free ports of this machine, and leaves them up until Ctrl-C.
+//
+//	make demo        # or: go run ./examples/shop/demo
+//	make demo CI=1   # ends by itself; exit code 0 if both launches ended as they should
+//
+// The people of the story act through package starter, as the command line does; the
+// command that each of them would have typed is printed with what came of it.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/internal/devstack"
+	"github.com/rampart-dev/rampart/planfile"
+)
+
+func main() {
+	ci := flag.Bool("ci", false, "end after the second launch, with an exit code")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	flagstore.SilenceDriver()
+	d := &demo{screen: newScreen(os.Stdout), ci: *ci}
+	if err := d.run(ctx); err != nil {
+		d.screen.say("")
+		d.screen.say("the demo has failed: %v", err)
+		if hint := rampart.HintOf(err); hint != "" {
+			d.screen.say("    hint: %s", hint)
+		}
+		os.Exit(1)
+	}
+}
+
+// walkWithin bounds both launches together. They take two minutes.
+const walkWithin = 3 * time.Minute
+
+// A demo is one showing.
+type demo struct {
+	*parts
+	screen *screen
+	ci     bool
+	plan   rampart.Plan
+	source rampart.Source
+}
+
+// run shows everything.
+func (d *demo) run(ctx context.Context) error {
+	programs, err := build(ctx, d.screen)
+	if err != nil {
+		return err
+	}
+	plan, file, err := planfile.Read(programs.plan)
+	if err != nil {
+		return err
+	}
+	d.plan, d.source = plan, file.Provenance(ctx)
+	d.source.File = planPath // as it was typed
+	return devstack.Run(ctx, devstack.Options{
+		Scrape: time.Second,
+		Worker: []string{programs.rampart, "worker"},
+		Say:    func(what string) { d.screen.say("%s ...", what) },
+	}, func(ctx context.Context, s *devstack.Stack) error {
+		if d.parts, err = open(ctx, s, programs.shop); err != nil {
+			return err
+		}
+		defer d.parts.close()
+		d.introduce()
+		if err := d.walk(ctx); err != nil || d.ci {
+			return err
+		}
+		d.linger()
+		<-ctx.Done()
+		d.screen.say("stopping ...")
+		return nil
+	})
+}
+
+// walk shows both launches.
+func (d *demo) walk(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, walkWithin, fmt.Errorf("the launches took more than %s", walkWithin))
+	defer cancel()
+	for _, act := range []func(context.Context) error{d.goodBuild, d.badBuild} {
+		if err := act(ctx); err != nil {
+			if cause := context.Cause(ctx); ctx.Err() != nil && cause != context.Canceled {
+				return cause
+			}
+			return err
+		}
+	}
+	d.screen.say("")
+	d.screen.say("Both launches ended as they should: %s and %s.", rampart.Launched, rampart.TurnedBack)
+	return nil
+}
+
+func (d *demo) introduce() {
+	d.screen.say("")
+	d.screen.fields(
+		"shop", d.shopURL,
+		"Temporal UI", d.stack.UI,
+		"Prometheus", d.stack.Prometheus,
+		"customers", fmt.Sprintf("%d, who click about %d times a second; a day takes %s", customers, clicks, day),
+	)
+}
+
+// linger says what there is to look at, and to try.
+func (d *demo) linger() {
+	d.screen.title("Everything is still up")
+	d.screen.fields(
+		"the shop", d.shopURL+"  (its footer lets you look as another customer)",
+		"what it exports", d.shopURL+"/metrics",
+		"first launch", d.links[0],
+		"second launch", d.links[1],
+		"all launches", d.stack.UI+"/namespaces/default/workflows",
+		"Prometheus", d.stack.Prometheus,
+		"what the worker exports", "http://"+d.stack.Worker+"/metrics",
+	)
+	d.screen.say("")
+	d.screen.say("In another terminal, .cache/demo/rampart finds it all with")
+	for _, variable := range d.stack.Env() {
+		d.screen.say("  export %s", variable)
+	}
+	d.screen.say("and the new checkout gets another bug with")
+	d.screen.say(`  curl -X PUT %s -d '{"newLatency": "300ms"}'`, d.faultsURL)
+	d.screen.say("")
+	d.screen.say("Ctrl-C stops everything.")
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/examples/shop"
+	"github.com/rampart-dev/rampart/examples/shop/load"
+	"github.com/rampart-dev/rampart/internal/devstack"
+)
+
+// The customers of the demo. A day is short, so that its nights are part of what the
+// gates see.
+const (
+	customers = 2000
+	clicks    = 500
+	day       = 4 * time.Minute
+	swing     = 0.2
+)
+
+// staff is who is in the segment internal: they see the new checkout first.
+var staff = []string{"ann", "bo", "mel"}
+
+// parts is what runs: the stack, the shop and its customers.
+type parts struct {
+	stack     *devstack.Stack
+	shopURL   string
+	faultsURL string
+	load      *load.Load
+	links     []string // to the launches in Temporal UI
+
+	leave context.CancelFunc
+	gone  sync.WaitGroup
+}
+
+// open opens the shop and lets the customers in.
+func open(ctx context.Context, s *devstack.Stack, program string) (*parts, error) {
+	ports, err := devstack.FreePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	front, faults := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
+	p := &parts{stack: s, shopURL: "http://" + front, faultsURL: "http://" + faults + "/faults"}
+	segment := rampart.Segment{Name: "internal", Keys: staff}
+	if _, err := s.Starter().Store.PutSegment(ctx, segment, "mel", "who tries things first"); err != nil {
+		return nil, err
+	}
+	err = s.Launch(ctx, devstack.Process{
+		Name: "shop", Program: program, Args: []string{"--listen", front, "--faults", faults},
+		Env: s.Env(), Restart: true, // as where it would run for real
+	}, func(ctx context.Context) error { return ask(ctx, http.MethodGet, p.shopURL+"/healthz", nil) })
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Scrape("shop", front); err != nil {
+		return nil, err
+	}
+	p.load, err = load.New(load.Options{
+		// Of the customers that this seed makes, a hundredth of the clicks comes from the
+		// hundredth that is exposed first. By chance it may be half of that or twice it,
+		// and the first hold would have to be longer.
+		URL: p.shopURL, Users: customers, Staff: staff, Rate: clicks, Day: day, Swing: swing, Seed: 4,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ctx, p.leave = context.WithCancel(ctx)
+	p.gone.Go(func() { p.load.Run(ctx) })
+	return p, nil
+}
+
+func (p *parts) close() {
+	p.leave()
+	p.gone.Wait()
+}
+
+// inject makes the shop fail, over HTTP as a person would.
+func (p *parts) inject(ctx context.Context, t shop.Trouble) (command string, err error) {
+	body, err := json.Marshal(t)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("curl -X PUT %s -d '%s'", p.faultsURL, body), ask(ctx, http.MethodPut, p.faultsURL, body)
+}
+
+// heal ends all trouble.
+func (p *parts) heal(ctx context.Context) error { return ask(ctx, http.MethodDelete, p.faultsURL, nil) }
+
+// ask makes a request that must succeed.
+func ask(ctx context.Context, method, url string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	why, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s: %s: %s", method, url, resp.Status, why)
+	}
+	return nil
+}
