@@ -111,12 +111,13 @@ func standing(p rampart.Progress, now time.Time, paint brush) []string {
 		}
 		return []string{row("state", paint(colourOf(p.State), string(p.State))), printable(text)}
 	}
-	state := paint(colourOf(p.State), string(p.State))
+	state := string(p.State)
 	if p.State != rampart.Watching && p.State != rampart.Baking && p.Note != "" {
-		state += ": " + printable(p.Note)
+		state = printable(p.Note) // which begins with it
 	} else if p.StepSince > 0 {
 		state += " since " + starter.Moment(time.UnixMilli(p.StepSince), now)
 	}
+	state = paint(colourOf(p.State), state)
 	lines := []string{row("state", state)}
 	if p.Hold > 0 && p.StepSince > 0 && p.Asking == "" && p.State != rampart.TurningBack {
 		held := rampart.Duration(p.Held.D().Truncate(time.Second))
@@ -192,7 +193,8 @@ func gateWhat(g rampart.GateVerdict) string {
 	return string(g.Word)
 }
 
-// gateNote says how near a gate is to its limits: harm found, and harm excluded.
+// gateNote says how near a gate is to its limits: how much of the evidence that
+// turns back there is, and how much of the information that a pass needs.
 func gateNote(g rampart.GateVerdict) string {
 	switch g.Word {
 	case rampart.Breach, rampart.NoData, rampart.Blind:
@@ -205,7 +207,7 @@ func gateNote(g rampart.GateVerdict) string {
 	}
 	s := fmt.Sprintf("evidence %.0f %% of limit", 100*g.Share)
 	if g.Power > 0 && g.Power < 1 {
-		s += fmt.Sprintf(", could see harm: %.0f %%", 100*g.Power)
+		s += fmt.Sprintf(", information %.0f %%", 100*g.Power)
 	}
 	return s
 }
