@@ -53,7 +53,7 @@ var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 func newSite(t *testing.T, redisArgs ...string) *site {
 	t.Helper()
-	s := &site{t: t, temporal: temporaltest.Shared(t), redis: redistest.Start(t, redisArgs...), prometheus: prometheus(t)}
+	s := &site{t: t, temporal: temporaltest.Shared(t), redis: redistest.Start(t, redisArgs...), prometheus: metricsProvider(t)}
 	core, logged := observer.New(zap.DebugLevel)
 	s.logged = logged
 	s.config = worker.Config{
@@ -71,8 +71,8 @@ func newSite(t *testing.T, redisArgs ...string) *site {
 	return s
 }
 
-// prometheus answers every query with 0, which is within every bound that is used here.
-func prometheus(t *testing.T) *httptest.Server {
+// metricsProvider answers every query with 0, which is within every bound that is used here.
+func metricsProvider(t *testing.T) *httptest.Server {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"0"]}]}}`)
 	}))

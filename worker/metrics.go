@@ -124,7 +124,7 @@ func (s *sdkVectors) values(tags map[string]string) []string {
 	values := make([]string, len(sdkLabels))
 	for i, label := range sdkLabels {
 		value := tags[label]
-		if !s.seen[label][value] {
+		if value != "" && !s.seen[label][value] {
 			switch {
 			case s.seen[label] == nil:
 				s.seen[label] = map[string]bool{}

@@ -53,12 +53,7 @@ func (p *process) options(slots int) sdk.Options {
 		WorkflowTaskPollerBehavior:             autoscaling,
 		WorkerStopTimeout:                      p.config.StopTimeout,
 		Interceptors:                           []interceptor.WorkerInterceptor{&failures{log: p.log}},
-		OnFatalError: func(err error) {
-			select {
-			case p.fatal <- err:
-			default: // the first one is being told
-			}
-		},
+		OnFatalError:                           p.fail,
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -111,12 +110,15 @@ func (p *process) run(ctx context.Context) error {
 		}
 	}
 	p.ready.enter(working, namespace)
+	if p.config.Trust == rampart.TrustPayload {
+		p.log.Warn("approvals are believed as they are written; this is for development", zap.String("trust", string(p.config.Trust)))
+	}
 	p.log.Info("working", zap.String("namespace", namespace), zap.String("temporal", p.starter.Address),
 		zap.String("redis", p.starter.Store.Address()), zap.Strings("channels", p.channels.Names()))
 
 	sweeping, stop := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
-	sweeper.Go(func() { p.keepSweeping(sweeping) })
+	sweeper.Go(func() { p.keepSweeping(sweeping, namespace) })
 	err = p.wait(ctx, srv)
 	stop()
 	sweeper.Wait()
@@ -140,6 +142,14 @@ func (p *process) wait(ctx context.Context, srv *server) error {
 	}
 }
 
+// fail ends the work. The first reason is the one that is told.
+func (p *process) fail(err error) {
+	select {
+	case p.fatal <- err:
+	default:
+	}
+}
+
 // stopAll takes no more work and returns once the attempts under way have ended.
 // Stopping twice does nothing.
 func stopAll(workers []sdk.Worker) {
@@ -148,26 +158,4 @@ func stopAll(workers []sdk.Worker) {
 		all.Go(w.Stop)
 	}
 	all.Wait()
-}
-
-const (
-	sweepAlive = time.Minute     // between two looks whether the sweep is there
-	sweepRetry = 5 * time.Second // where it could not be started
-)
-
-// keepSweeping sees to it that the environment's sweep is running, should somebody
-// have ended it.
-func (p *process) keepSweeping(ctx context.Context) {
-	for {
-		pause := sweepAlive
-		if err := p.starter.Sweep(ctx, p.config.SweepEvery); err != nil && ctx.Err() == nil {
-			p.log.Warn("the sweep cannot be started", zap.Error(err))
-			pause = sweepRetry
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause):
-		}
-	}
 }

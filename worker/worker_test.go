@@ -181,19 +181,35 @@ func TestWorkerThatFindsItsStoreEmptyRestoresIt(t *testing.T) {
 	require.Equal(t, "team-payments", entry.Flag.Owner)
 }
 
-func TestWorkThatCannotGoOnIsAnError(t *testing.T) {
-	s := newSite(t)
-	s.temporal = temporaltest.Start(t, "--namespace", "doomed")
-	s.config.Parts.Temporal, s.config.Parts.Namespace = s.temporal.Address(), "doomed"
-	s.setup()
-	w := s.work().awaitReady()
-	_, err := s.temporal.Client("default").OperatorService().DeleteNamespace(t.Context(), &operatorservice.DeleteNamespaceRequest{Namespace: "doomed"})
-	require.NoError(t, err)
-	<-w.done
-	for _, e := range s.logged.All() {
-		t.Log(e.Time.Format("15:04:05.000"), e.Level, e.Message, e.ContextMap())
+func TestTemporalThatIsAnotherOneThanBeforeEndsTheWork(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*temporaltest.Server)
+		kind   rampart.Kind
+		says   string
+	}{
+		{"its namespace is gone", func(srv *temporaltest.Server) {
+			_, err := srv.Client("default").OperatorService().DeleteNamespace(t.Context(), &operatorservice.DeleteNamespaceRequest{Namespace: "changing"})
+			require.NoError(t, err)
+		}, rampart.NotFound, "has no namespace changing"},
+		{"it was replaced by an empty one", (*temporaltest.Server).Replace, rampart.Refused, "namespace changing has another id"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t)
+			s.temporal = temporaltest.Start(t, "--namespace", "changing")
+			s.config.Parts.Temporal, s.config.Parts.Namespace = s.temporal.Address(), "changing"
+			s.config.Parts.Environment = "changing"
+			s.config.SweepEvery = 50 * time.Millisecond
+			s.config.StopTimeout = time.Second
+			s.setup()
+			w := s.work().awaitReady()
+			c.change(s.temporal)
+			<-w.done
+			require.ErrorContains(t, w.err, "the worker cannot go on")
+			require.ErrorContains(t, w.err, c.says)
+			require.Equal(t, c.kind, rampart.KindOf(w.err))
+		})
 	}
-	require.ErrorContains(t, w.err, "the worker cannot go on")
 }
 
 func TestAddressThatIsTakenIsNamed(t *testing.T) {

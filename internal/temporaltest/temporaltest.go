@@ -28,6 +28,7 @@ type Server struct {
 	t       testing.TB // nil where it is shared
 	dir     string
 	port    int
+	runs    int // of servers that do not know of each other
 	args    []string
 	child   *child // nil while the server is down
 	mu      sync.Mutex
@@ -122,6 +123,16 @@ func (s *Server) Restart() {
 	}
 }
 
+// Replace ends the server if it runs and starts another one on the same port, which
+// has nothing, and whose namespaces have other ids.
+func (s *Server) Replace() {
+	s.Kill()
+	s.runs++
+	if err := s.start(); err != nil {
+		s.fatal(fmt.Errorf("replace: %w", err))
+	}
+}
+
 // begin starts the server for the first time.
 func (s *Server) begin() error {
 	var err error
@@ -152,7 +163,7 @@ func (s *Server) start() error {
 func (s *Server) arguments() []string {
 	args := []string{
 		"server", "start-dev", "--ip", "127.0.0.1", "--port", strconv.Itoa(s.port), "--headless",
-		"--db-filename", filepath.Join(s.dir, "temporal.db"), "--log-level", "error",
+		"--db-filename", filepath.Join(s.dir, fmt.Sprintf("temporal%d.db", s.runs)), "--log-level", "error",
 		"--dynamic-config-value", "frontend.namespaceRPS=10000",
 		"--dynamic-config-value", "frontend.namespaceBurst=10000",
 	}
