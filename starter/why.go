@@ -73,7 +73,7 @@ func (s *Starter) unknown(sit Situation) error {
 
 // Explain gives the account of a situation. It asks nobody.
 func Explain(sit Situation) Account {
-	x := explainer{Situation: sit, out: Account{Flag: sit.Flag}}
+	x := explainer{Situation: sit, out: Account{Flag: sit.Flag, Stands: []string{}}}
 	killed := x.killed()
 	switch p := sit.Progress; {
 	case p != nil && !p.State.Ended() && !Broken(p.State):

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -37,7 +36,7 @@ func (a *app) exit(err error) int {
 		return exitDone
 	case errors.As(err, &said):
 		return int(said)
-	case errors.Is(err, context.Canceled) && a.interrupted():
+	case a.interrupted(): // whatever it says, it says because of that
 		fmt.Fprintln(a.err, "interrupted")
 		return exitInterrupted
 	}

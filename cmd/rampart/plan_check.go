@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -63,12 +65,18 @@ func (a *app) check(ctx context.Context, name, against string) ([]planfile.Mista
 	case err != nil:
 		return nil, err
 	}
-	found := append(file.Warnings, file.Locate(unsupported(plan))...)
-	if against == "" {
-		return found, nil
+	found := slices.Concat(file.Warnings, file.Locate(unsupported(plan)))
+	if against != "" {
+		var asked rampart.Mistakes
+		if asked, err = ask(ctx, plan, against); err != nil {
+			return nil, err
+		}
+		found = append(found, file.Locate(asked)...)
 	}
-	asked, err := ask(ctx, plan, against)
-	return append(found, file.Locate(asked)...), err
+	slices.SortStableFunc(found, func(a, b planfile.Mistake) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return found, nil
 }
 
 // unsupported warns of what a start would refuse.
