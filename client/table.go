@@ -14,15 +14,22 @@ type table struct {
 	seed  uint64 // so that nobody can choose names that collide
 }
 
+// A slot keeps the first and the last eight bytes of names of 8 to 16 bytes, which
+// are all of them, so that most names are compared without a call.
 type slot struct {
-	name string
-	flag *Flag
+	flag        *Flag
+	name        string
+	first, last uint64
 }
 
 func tableOf(flags map[string]*Flag) *table {
 	t := &table{slots: make([]slot, 1<<bits.Len(uint(4*len(flags)))), size: len(flags), seed: maphash.String(maphash.MakeSeed(), "")}
 	for name, f := range flags {
-		*t.slot(name) = slot{name, f}
+		s := t.slot(name)
+		s.flag, s.name = f, name
+		if usual(name) {
+			s.first, s.last = load8(name), load8(name[len(name)-8:])
+		}
 	}
 	return t
 }
@@ -33,13 +40,25 @@ func (t *table) find(name string) *Flag { return t.slot(name).flag }
 // slot returns the slot of the name, or the empty one where it would be. Names of
 // usual length take one wide multiplication.
 func (t *table) slot(name string) *slot {
-	n := len(name)
-	h := t.seed ^ uint64(n)
-	if n >= 8 && n <= 16 {
-		h = fold(h^load8(name), load8(name[n-8:])^mixB)
-	} else {
-		h = hash(h, name)
+	if !usual(name) {
+		return t.unusual(name)
 	}
+	first, last := load8(name), load8(name[len(name)-8:])
+	h := fold(t.seed^uint64(len(name))^first, last^mixB)
+	for i := int(h); ; i++ {
+		s := &t.slots[i&(len(t.slots)-1)]
+		if s.first == first && s.last == last && len(s.name) == len(name) || s.flag == nil {
+			return s
+		}
+	}
+}
+
+// usual reports whether eight bytes from the beginning and eight from the end are
+// all of the name.
+func usual(name string) bool { return len(name) >= 8 && len(name) <= 16 }
+
+func (t *table) unusual(name string) *slot {
+	h := hash(t.seed^uint64(len(name)), name)
 	for i := int(h); ; i++ {
 		s := &t.slots[i&(len(t.slots)-1)]
 		if s.flag == nil || s.name == name {
