@@ -102,16 +102,18 @@ func (l *launch) record(ctx workflow.Context, by, format string, args ...any) {
 func (l *launch) board() string {
 	var b strings.Builder
 	b.WriteString(fmt.Sprintf("**%s** in %s · %s · **%s** at %s\n\n", l.plan.Flag, l.plan.Environment, l.plan.Owner, l.state, reach(l.flag)))
+	phases := make([]string, len(l.plan.Stages))
 	for i, s := range l.plan.Stages {
-		mark := "·"
 		switch {
 		case i < l.at || l.baking || l.state == rampart.Launched:
-			mark = "✓"
+			phases[i] = "✓ " + string(s.Phase)
 		case i == l.at && l.acquired:
-			mark = "▶"
+			phases[i] = fmt.Sprintf("▶ **%s**", s.Phase)
+		default:
+			phases[i] = string(s.Phase)
 		}
-		b.WriteString(fmt.Sprintf("%s %s\n\n", mark, s.Phase))
 	}
+	b.WriteString(strings.Join(phases, " → ") + "\n\n")
 	b.WriteString(l.note + "\n\n")
 	if n := len(l.story); n > 0 {
 		for _, c := range l.story[max(0, n-5):] {

@@ -105,6 +105,9 @@ func (d *demo) follow(ctx context.Context, each func(rampart.Progress) error) er
 			return nil
 		}
 		d.screen.standing(p)
+		if p.State == rampart.Held {
+			return fmt.Errorf("the launch is held, which is not in the script: %s", p.Note)
+		}
 		if err := each(p); err != nil {
 			return err
 		}
