@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -51,6 +52,12 @@ type site struct {
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
+// environment returns a name that no other test has used, nor an earlier run of
+// this one: the shared Temporal remembers.
+func environment(t *testing.T) string {
+	return notInNames.ReplaceAllString(strings.ToLower(t.Name()), "-") + "-" + strings.ToLower(rand.Text()[:6])
+}
+
 func newSite(t *testing.T, redisArgs ...string) *site {
 	t.Helper()
 	s := &site{t: t, temporal: temporaltest.Shared(t), redis: redistest.Start(t, redisArgs...), prometheus: metricsProvider(t)}
@@ -58,7 +65,7 @@ func newSite(t *testing.T, redisArgs ...string) *site {
 	s.logged = logged
 	s.config = worker.Config{
 		Parts: starter.Options{
-			Environment: strings.Trim(notInNames.ReplaceAllString(strings.ToLower(t.Name()), "-"), "-"),
+			Environment: environment(t),
 			Temporal:    s.temporal.Address(), Redis: s.redis.URL(),
 		},
 		Prometheus:  gates.PrometheusOptions{Address: s.prometheus.URL},
@@ -108,6 +115,14 @@ func (s *site) plan(notify ...string) rampart.Plan {
 		}},
 		Finish: &rampart.Finish{Percent: rampart.Full, Bake: rampart.Duration(2 * time.Second)},
 	}
+}
+
+// run returns the run of the launch, which Temporal knows without a worker.
+func (s *site) run() string {
+	s.t.Helper()
+	d, err := s.starter.Temporal.DescribeWorkflowExecution(s.t.Context(), rampart.LaunchID(s.config.Parts.Environment, "checkout-v2"), "")
+	require.NoError(s.t, err)
+	return d.GetWorkflowExecutionInfo().GetExecution().GetRunId()
 }
 
 // running is a worker at work.

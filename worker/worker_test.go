@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"testing"
 	"time"
@@ -69,6 +70,36 @@ func TestLaunchIsWalkedByAWorker(t *testing.T) {
 	for _, f := range failed {
 		require.NotEqual(t, "Watch", f.ContextMap()["activity"], "a benign failure is none")
 	}
+}
+
+func TestAttemptUnderWayIsFinishedAtAStop(t *testing.T) {
+	s := newSite(t).setup()
+	asked, answer := make(chan struct{}, 100), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("query") == "errors" { // and not a question of readiness
+			asked <- struct{}{}
+			<-answer
+		}
+		s.prometheus.Config.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(slow.Close)
+	s.config.Prometheus.Address = slow.URL
+	w := s.work().awaitReady()
+	_, err := s.starter.Start(t.Context(), starter.Launching{Plan: s.plan(), By: "rita"})
+	require.NoError(t, err)
+
+	<-asked // a look is under way
+	w.cancel()
+	w.await("draining", func(status int, r report) bool {
+		return status == http.StatusServiceUnavailable && r.State == "draining"
+	})
+	close(answer)
+	<-w.done
+	require.NoError(t, w.err)
+	_, evidence, err := s.starter.Store.Evidence(t.Context(), "checkout-v2", s.run())
+	require.NoError(t, err)
+	require.NotEmpty(t, evidence, "the look was finished, and remembered")
+	require.Zero(t, s.logged.FilterMessage("activity failed").Len())
 }
 
 func TestStoreOfAnotherPairIsRefused(t *testing.T) {
