@@ -1,0 +1,37 @@
+package acceptance_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/internal/temporaltest"
+)
+
+// Programs of this checkout, built once.
+var rampartProgram, shopProgram string
+
+func TestMain(m *testing.M) {
+	flagstore.SilenceDriver()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "acceptance")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	rampartProgram, shopProgram = filepath.Join(dir, "rampart"), filepath.Join(dir, "shop")
+	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/rampart", "./examples/shop/cmd/shop")
+	build.Dir = ".."
+	if said, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, said)
+		return 1
+	}
+	return temporaltest.Run(m, "--namespace", "other")
+}

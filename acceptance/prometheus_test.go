@@ -1,0 +1,44 @@
+package acceptance_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rampart-dev/rampart"
+)
+
+func TestLaunchStandsStillWithoutPrometheusAndGoesOnByItself(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.work()
+	s.serve("checkout-v2")
+	s.read("checkout-v2")
+	plan := s.comparing("checkout-v2")
+	plan.Stages[0].Steps[0] = rampart.Step{Percent: fifty, Hold: seconds(6)}
+	plan.Stages = plan.Stages[:1]
+	l := s.start(plan)
+	l.awaitsThat("a part of the hold is over", func(p rampart.Progress) bool {
+		return p.Held > 0 && gate(p.Verdict, "errors").OnN > 0
+	})
+
+	s.prometheus.Kill()
+	blind := l.awaitsThat("the verdict is blind", func(p rampart.Progress) bool {
+		return p.Verdict != nil && p.Verdict.Word == rampart.Blind
+	})
+	later := l.awaitsThat("it is blind for some ticks", func(p rampart.Progress) bool {
+		require.Equal(t, rampart.Blind, p.Verdict.Word)
+		return p.Looks >= blind.Looks+4
+	})
+	require.Equal(t, blind.Held, later.Held, "the clock of the hold stands still")
+	require.Equal(t, rampart.Watching, later.State)
+	require.Equal(t, fifty, later.Exposure)
+	code, says := s.rampart("why", "checkout-v2")
+	require.Zero(t, code)
+	require.Contains(t, says, "meanwhile the hold's clock stands still")
+
+	s.prometheus.Restart()
+	out := l.ends(rampart.Launched)
+	require.GreaterOrEqual(t, out.Receipt.BlindFor, int64(4000))
+	l.requirePath("create 0 %", "acquire 0 %", "expose 50 %", "expose 100 %", "finish 100 %")
+}

@@ -1,0 +1,90 @@
+package acceptance_test
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/promtest"
+	"github.com/rampart-dev/rampart/internal/redistest"
+	"github.com/rampart-dev/rampart/internal/temporaltest"
+	"github.com/rampart-dev/rampart/starter"
+)
+
+// A stack is what one test launches flags on: an environment of its own in Temporal,
+// with a Redis and a Prometheus of its own.
+type stack struct {
+	t          *testing.T
+	env        string
+	temporal   *temporaltest.Server
+	redis      *redistest.Server
+	prometheus *promtest.Server
+	people     *starter.Starter
+
+	targets []promtest.Target
+
+	mu      sync.Mutex
+	ceiling map[string]rampart.Percent // the highest exposure that is allowed now
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// newStack starts what a test needs, on the Temporal that tests share.
+func newStack(t *testing.T) *stack {
+	t.Helper()
+	return newStackOn(t, temporaltest.Shared(t))
+}
+
+// newStackOn does so on a Temporal of the test's own, which may be stopped.
+func newStackOn(t *testing.T, temporal *temporaltest.Server) *stack {
+	t.Helper()
+	s := &stack{
+		t: t, env: strings.Trim(notInNames.ReplaceAllString(strings.ToLower(t.Name()), "-"), "-"), temporal: temporal,
+		redis: redistest.Start(t), prometheus: promtest.Start(t), ceiling: map[string]rampart.Percent{},
+	}
+	var err error
+	s.people, err = starter.Dial(starter.Options{Environment: s.env, Temporal: temporal.Address(), Redis: s.redis.URL()})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.people.Close() })
+	_, err = s.people.Setup(t.Context())
+	require.NoError(t, err)
+	return s
+}
+
+// environ is how programs find the stack.
+func (s *stack) environ() []string {
+	return []string{
+		"RAMPART_ENV=" + s.env,
+		"RAMPART_TEMPORAL_ADDRESS=" + s.temporal.Address(),
+		"RAMPART_REDIS=" + s.redis.URL(),
+		"RAMPART_PROMETHEUS_URL=" + s.prometheus.URL(),
+	}
+}
+
+// scrape has Prometheus ask one more address for metrics, and waits until it does.
+func (s *stack) scrape(address string) {
+	s.t.Helper()
+	s.targets = append(s.targets, promtest.Target{Address: address})
+	s.prometheus.Scrape(s.targets...)
+	eventually(s.t, "prometheus scrapes "+address, func() (bool, any) {
+		v, err := s.query(`up{instance="` + address + `"}`)
+		return err == nil && v == 1, err
+	})
+}
+
+// allow says up to which exposure a flag may be seen from now on.
+func (s *stack) allow(flag string, most rampart.Percent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ceiling[flag] = most
+}
+
+func (s *stack) allowed(flag string) rampart.Percent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ceiling[flag]
+}

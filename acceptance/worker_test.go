@@ -1,0 +1,99 @@
+package acceptance_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
+
+	"github.com/rampart-dev/rampart"
+)
+
+// Prometheus is frozen, so that a look is under way when the worker dies.
+func TestLaunchGoesOnWhereAWorkerWasKilledInMidWatch(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	first := s.work()
+	s.read("checkout-v2")
+	l := s.start(s.aPlan("checkout-v2"))
+	before := l.awaitsThat("ten percent have been looked at", func(p rampart.Progress) bool {
+		return p.Exposure == ten && p.Looks >= 1
+	})
+	s.prometheus.Freeze()
+	s.awaitPending("Watch", "checkout-v2")
+
+	first.kill()
+	s.prometheus.Thaw()
+	s.work()
+
+	l.approve(rampart.MaxPowerRamp)
+	out := l.ends(rampart.Launched)
+	require.Greater(t, out.Receipt.Looks, before.Looks)
+	l.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "expose 50 %", "expose 100 %", "finish 100 %")
+}
+
+// Redis is frozen, so that the write of the next step is under way when the worker
+// dies: what it sent arrives when nobody waits for the answer any more.
+func TestLaunchGoesOnWhereAWorkerWasKilledInMidExpose(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	first := s.work()
+	s.read("checkout-v2")
+	plan := s.aPlan("checkout-v2")
+	plan.Every = seconds(3) // looks at a store that hangs are seconds apart
+	plan.Stages[1].Steps[0].Hold = seconds(5)
+	l := s.start(plan)
+	l.approve(rampart.MaxPowerRamp)
+	asked := l.memoryNow().Looks
+	l.awaitsThat("half have been looked at once", func(p rampart.Progress) bool { return p.Exposure == fifty && p.Looks > asked })
+	l.allow("checkout-v2", rampart.Full)
+	s.redis.Freeze()
+	s.awaitPending("Expose", "checkout-v2")
+
+	first.kill()
+	s.redis.Thaw()
+	s.work()
+
+	l.ends(rampart.Launched)
+	l.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "expose 50 %", "expose 100 %", "finish 100 %")
+}
+
+func TestLaunchIsTurnedBackWhereAWorkerWasKilledInMidTurnBack(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	first := s.work()
+	r := s.read("checkout-v2")
+	l := s.start(s.aPlan("checkout-v2"))
+	l.awaits(rampart.Watching, ten)
+	s.redis.Freeze()
+	_, err := s.people.TurnBack(t.Context(), "checkout-v2", rampart.Ask{By: "bo", Reason: "the shop looks odd"})
+	require.NoError(t, err)
+	s.awaitPending("Expose", "checkout-v2")
+
+	first.kill()
+	s.redis.Thaw()
+	s.work()
+
+	out := l.ends(rampart.TurnedBack)
+	require.Equal(t, rampart.CausePerson, out.Cause)
+	require.Equal(t, "bo", out.By)
+	r.awaits("off", "checkout-v2", func(saw sight) bool { return saw.Exposure == 0 && !saw.Lowest })
+	l.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "turn-back 0 %")
+}
+
+// awaitPending waits until an activity of a flag's launch is being attempted.
+func (s *stack) awaitPending(activity, flag string) {
+	s.t.Helper()
+	eventually(s.t, activity+" is under way", func() (bool, any) {
+		d, err := s.people.Temporal.DescribeWorkflowExecution(s.t.Context(), rampart.LaunchID(s.env, flag), "")
+		if err != nil {
+			return false, err
+		}
+		for _, a := range d.GetPendingActivities() {
+			if a.GetActivityType().GetName() == activity && a.GetState() == enums.PENDING_ACTIVITY_STATE_STARTED {
+				return true, nil
+			}
+		}
+		return false, d.GetPendingActivities()
+	})
+}
