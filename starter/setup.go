@@ -45,10 +45,25 @@ func (s *Starter) Setup(ctx context.Context) (Ready, error) {
 		return Ready{}, err
 	}
 	ready := Ready{Environment: s.Environment(), Namespace: s.Space, NamespaceID: id}
+	if err := s.refuseEmptied(ctx); err != nil {
+		return ready, err
+	}
 	if ready.Added, err = s.addAttributes(ctx); err != nil {
 		return ready, err
 	}
 	return ready, s.Store.Setup(ctx, id)
+}
+
+// refuseEmptied keeps a setup from making an emptied store look like a new one: where
+// the environment's sweep is running, its workers restore what was lost, and a new
+// epoch would tell them that nothing is missing.
+func (s *Starter) refuseEmptied(ctx context.Context) error {
+	meta, err := s.Store.Meta(ctx)
+	if err != nil || meta.Epoch != "" || !s.open(ctx, rampart.SweepID(s.Environment())) {
+		return err
+	}
+	return rampart.Errorf(rampart.Refused, "%s is set up in Temporal, and its store is empty: it has lost everything", s.Environment()).
+		WithHint("do not set it up again: a worker restores flags and kills from Temporal within seconds (rampart worker --env %s)", s.Environment())
 }
 
 // NamespaceID returns the id of the Temporal namespace.
