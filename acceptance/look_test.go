@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -142,4 +143,20 @@ func gate(v *rampart.Verdict, name string) rampart.GateVerdict {
 		}
 	}
 	return rampart.GateVerdict{}
+}
+
+// equal compares by what is written of two values.
+func equal(a, b any) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && string(x) == string(y)
+}
+
+// storyOf returns the story of a launch as one text.
+func storyOf(p rampart.Progress) string {
+	var b strings.Builder
+	for _, c := range p.Story {
+		b.WriteString(c.Text + "\n")
+	}
+	return b.String()
 }

@@ -1,7 +1,9 @@
 package acceptance_test
 
 import (
+	"net"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -88,3 +90,5 @@ func (s *stack) allowed(flag string) rampart.Percent {
 	defer s.mu.Unlock()
 	return s.ceiling[flag]
 }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
