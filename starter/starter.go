@@ -52,6 +52,8 @@ func (s *Starter) told(err error, flag string) error {
 		deadline    *serviceerror.DeadlineExceeded
 		app         *temporal.ApplicationError
 		namespace   *serviceerror.NamespaceNotFound
+
+		precondition *serviceerror.FailedPrecondition
 	)
 	switch {
 	case err == nil:
@@ -66,6 +68,8 @@ func (s *Starter) told(err error, flag string) error {
 			WithHint("rampart list shows the launches; rampart flag list the flags")
 	case errors.As(err, &unavailable), errors.As(err, &deadline), errors.Is(err, context.DeadlineExceeded):
 		return s.silent(err)
+	case errors.As(err, &precondition) && strings.Contains(err.Error(), "no poller"):
+		return s.nobodyWorks(err) // as the server says of a query when it has waited for nobody
 	case errors.As(err, &app):
 		return rampart.Errorf(rampart.Refused, "%s", app.Message())
 	}
@@ -81,6 +85,10 @@ func (s *Starter) silent(cause error) error {
 		return rampart.Errorf(rampart.Unreachable, "Temporal at %s does not answer", s.Address).
 			WithHint("is it running? name another address with --temporal or RAMPART_TEMPORAL_ADDRESS; rampart kill works without it").Because(bare(cause))
 	}
+	return s.nobodyWorks(cause)
+}
+
+func (s *Starter) nobodyWorks(cause error) error {
 	return rampart.Errorf(rampart.Unreachable, "no worker answers for %s", s.Environment()).
 		WithHint("Temporal at %s is there, but nobody works on the queue %s: start one with rampart worker --env %s",
 			s.Address, rampart.LaunchQueue(s.Environment()), s.Environment()).Because(cause)

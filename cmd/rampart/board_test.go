@@ -140,7 +140,7 @@ func TestTellerWritesALineForEveryChange(t *testing.T) {
 Mon 23:03  debug: 10 %
 14:03:05  gates: breach: db-pool 61 > 50
 14:03:15  Temporal at 127.0.0.1:7233 does not answer; the launch goes on without us, trying again
-14:03:15  Temporal answers again
+14:03:15  answered again
 14:03:15  paused: lunch (ann)
 the receipt
 `, out.String())

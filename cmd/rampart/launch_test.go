@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
@@ -135,17 +136,33 @@ stages: [{phase: debug, steps: [{percent: 10, hold: 1h}]}]
 	go func() { code <- run(ctx, append(where, "watch", "checkout-v2"), streams{nil, &out, &out}) }()
 	says := func(text string) {
 		t.Helper()
-		require.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, tick, "watch says %q", text)
+		if !assert.Eventually(t, func() bool { return strings.Contains(out.String(), text) }, patience, tick) {
+			require.FailNow(t, "watch does not say: "+text, out.String())
+		}
 	}
 	says("debug: 10 %")
 	temporal.Kill()
 	says("does not answer")
 	says("the launch goes on without us, trying again")
 	temporal.Restart()
-	says("Temporal answers again")
+	says("answered again")
 	stop()
 	require.Equal(t, exitInterrupted, <-code)
 	says("interrupted")
+}
+
+func TestWorkersThatAreMissingAreToldFromATemporalThatIs(t *testing.T) {
+	t.Parallel()
+	temporal, redis := temporaltest.Shared(t), redistest.Start(t)
+	var out buffer
+	rampart := func(args ...string) int {
+		where := []string{"--env", "nobody", "--temporal", temporal.Address(), "--redis", redis.URL()}
+		return run(context.Background(), append(where, args...), streams{nil, &out, &out})
+	}
+	require.Zero(t, rampart("setup"), out.String())
+	require.Equal(t, exitUnreachable, rampart("flag", "create", "x", "--owner", "me", "--purpose", "none"))
+	require.Contains(t, out.String(), "error: no worker answers for nobody")
+	require.Contains(t, out.String(), "nobody works on the queue launches/nobody: start one with rampart worker --env nobody")
 }
 
 // buffer is a bytes.Buffer that one writes while another reads.

@@ -50,7 +50,7 @@ type teller struct {
 func (t *teller) show(p rampart.Progress) {
 	if t.lost {
 		t.lost = false
-		t.line(t.now(), "Temporal answers again")
+		t.line(t.now(), "answered again")
 	}
 	for _, c := range t.news(p) {
 		if p.Outcome == nil || c.Text != p.Outcome.Receipt.Text { // the receipt comes last, by itself
