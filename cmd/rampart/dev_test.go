@@ -18,7 +18,7 @@ func TestDevRunsAllPartsUntilItIsInterrupted(t *testing.T) {
 	rampart := programOf(t)
 	data := filepath.Join(t.TempDir(), "data")
 	dev := exec.Command(rampart, "dev", "--data", data, "--scrape", "1s", "--target", "shop=127.0.0.1:1", "--env", "staging")
-	var errs bytes.Buffer
+	var errs buffer // read while dev still writes
 	dev.Stderr = &errs
 	out, err := dev.StdoutPipe()
 	require.NoError(t, err)
