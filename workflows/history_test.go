@@ -62,7 +62,7 @@ func TestEveryEndingHasAGoldenHistory(t *testing.T) {
 		"launched", "breach", "blind", "killed", "register", "person", "rejected", "superseded", "cancelled", "failed", "held", "flag",
 	} {
 		_, err := os.Stat(filepath.Join(histories, name+"-1.json"))
-		require.NoError(t, err, "run go test ./workflows -run "TestRecorded|TestARefusedPlanIsRecorded" -record")
+		require.NoError(t, err, "run go test ./workflows -run 'TestRecorded|TestARefusedPlanIsRecorded' -record")
 	}
 }
 
