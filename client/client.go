@@ -70,6 +70,7 @@ type Client struct {
 
 	leaseDue  chan struct{} // wakes the reading of leases
 	confirm   chan struct{} // wakes the confirmation
+	readers   atomic.Int64  // of the environment, at the last confirmation
 	changed   chan struct{} // wakes the writing of the bootstrap file
 	telemetry *telemetry
 	metrics   *metrics

@@ -189,14 +189,14 @@ func (f *fakeFeed) Leases(context.Context) ([]rampart.LeaseTerm, time.Time, erro
 	return terms, time.Now(), nil
 }
 
-func (f *fakeFeed) Confirm(_ context.Context, r flagstore.Reader) error {
+func (f *fakeFeed) Confirm(_ context.Context, r flagstore.Reader) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.down {
-		return errDown
+		return 0, errDown
 	}
 	f.readers[r.ID] = r
-	return nil
+	return len(f.readers), nil
 }
 
 func (f *fakeFeed) Follow(context.Context) (flagstore.Subscription, error) {

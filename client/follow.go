@@ -18,6 +18,8 @@ const (
 	probeSoonest  = 200 * time.Millisecond // where a busy feed falls silent
 	messageWithin = 100 * time.Millisecond // that a message may come after the write is visible
 	confirmEvery  = 10 * time.Second       // readers are forgotten after a minute
+	confirmTakes  = 100 * time.Microsecond // of a reader and the store together, at one confirmation
+	confirmWithin = time.Second            // after a change that asks for it, however many readers there are
 	firstBackoff  = 50 * time.Millisecond  // between attempts to follow; doubled up to
 	lastBackoff   = 5 * time.Second        // so that a store that comes back is found soon
 )
@@ -87,7 +89,7 @@ func (c *Client) followOnce(ctx context.Context) error {
 			}
 		}
 		if change.Confirm {
-			signal(c.confirm)
+			c.confirmSoon()
 		}
 	}
 }
@@ -103,11 +105,12 @@ func (c *Client) load(ctx context.Context, why string) error {
 	if err != nil {
 		return fmt.Errorf("load flags: %w", err)
 	}
-	first := c.take(snapshot, why, before, asked)
-	if first {
+	if first := c.take(snapshot, why, before, asked); first {
 		// A flag whose lease ended before this process began must not be served even once.
 		c.readLeasesOnce(ctx)
 		signal(c.confirm)
+	} else {
+		c.confirmSoon() // somebody may wait for what was missed
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,7 +165,9 @@ func (c *Client) apply(ch flagstore.Change) (gap bool) {
 	}
 	p.revision = ch.Revision
 	p.prove(now)
-	signal(c.leaseDue)
+	if ch.Flag != nil {
+		signal(c.leaseDue)
+	}
 	c.move()
 	return false
 }

@@ -12,11 +12,12 @@ import (
 // the highest ever seen stays, whatever comes after. So duplicates, reordering,
 // lost messages, lagging replicas and an emptied store never move a flag back.
 type registers struct {
-	doc     flagstore.Document
-	flag    rampart.Flag
-	unknown error // what the document says that this reader does not understand
-	kill    rampart.Kill
-	lease   lease
+	doc      flagstore.Document
+	flag     rampart.Flag
+	unknown  error             // what the document says that this reader does not understand
+	compiled *rampart.Compiled // the document under no registers; nil: to be compiled again
+	kill     rampart.Kill
+	lease    lease
 }
 
 // A segment is the highest version seen of one segment.
@@ -88,7 +89,7 @@ func (c *Client) joinFlag(d flagstore.Document, fresh bool) bool {
 		return false
 	}
 	before := r.flag
-	r.doc = d
+	r.doc, r.compiled = d, nil
 	r.flag, r.unknown = rampart.DecodeFlag(d.JSON)
 	r.flag.Name, r.flag.Version = d.Name, d.Version
 	if r.flag.Off == nil {
@@ -123,6 +124,7 @@ func (c *Client) joinSegment(d flagstore.Document, touched map[string]bool) {
 	c.matchers[d.Name] = c.compileSegment(d)
 	for name, f := range c.flags {
 		if names(f.registers.flag, d.Name) {
+			f.registers.compiled = nil
 			touched[name] = true
 		}
 	}
@@ -153,18 +155,21 @@ func names(f rampart.Flag, segment string) bool {
 	return false
 }
 
-// recompile makes the flag's registers into what requests see. The caller holds c.mu.
+// recompile makes the flag's registers into what requests see. A kill and the end of
+// a lease only decide about what is compiled already. The caller holds c.mu.
 func (c *Client) recompile(f *Flag) {
 	r := &f.registers
 	if r.doc.Version == 0 && !r.kill.Killed {
 		f.live.Store(nil)
 		return
 	}
-	compiled, err := c.compile(r)
-	if err != nil {
-		c.log.Error("flag cannot be evaluated; it serves off", "flag", f.name, "version", r.doc.Version, "error", err)
+	if r.compiled == nil {
+		var err error
+		if r.compiled, err = c.compile(r); err != nil {
+			c.log.Error("flag cannot be evaluated; it serves off", "flag", f.name, "version", r.doc.Version, "error", err)
+		}
 	}
-	compiled = compiled.Under(rampart.Registers{
+	compiled := r.compiled.Under(rampart.Registers{
 		Killed:      r.kill.Killed,
 		LeaseEnded:  r.lease.ended,
 		Unsupported: r.unknown != nil,

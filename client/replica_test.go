@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -268,13 +269,45 @@ func TestReaderConfirms(t *testing.T) {
 		asked := feed.put(checkout(3, 0))
 		asked.Confirm = true
 		feed.publish(asked)
-		synctest.Wait()
+		pass(time.Millisecond)
 		require.Equal(t, asked.Revision, feed.reader("reader-1").Revision, "at once")
 
 		later := feed.put(checkout(4, 0))
 		feed.publish(later)
 		pass(13 * time.Second)
 		require.Equal(t, later.Revision, feed.reader("reader-1").Revision)
+	})
+}
+
+func TestReadersOfALargeFleetConfirmOneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, 0))
+		open(t, feed)
+		for i := range 999 {
+			_, err := feed.Confirm(t.Context(), flagstore.Reader{ID: fmt.Sprintf("other-%d", i)})
+			require.NoError(t, err)
+		}
+		pass(13 * time.Second) // the next confirmation tells how many they are
+
+		asked := feed.put(checkout(2, 0))
+		asked.Confirm = true
+		feed.publish(asked)
+		pass(49 * time.Millisecond)
+		require.Less(t, feed.reader("reader-1").Revision, asked.Revision, "first the change must reach everybody")
+		pass(52 * time.Millisecond)
+		require.Equal(t, asked.Revision, feed.reader("reader-1").Revision)
+	})
+}
+
+func TestReaderConfirmsWhatItHasMissedAndLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, 0))
+		open(t, feed)
+		missed := feed.put(checkout(2, 0)) // the next probe finds it
+		pass(3 * time.Second)
+		require.Equal(t, missed.Revision, feed.reader("reader-1").Revision)
 	})
 }
 

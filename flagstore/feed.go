@@ -47,8 +47,8 @@ type Feed interface {
 	Leases(ctx context.Context) (terms []rampart.LeaseTerm, now time.Time, err error)
 	// Follow subscribes; it returns once the subscription is acknowledged.
 	Follow(ctx context.Context) (Subscription, error)
-	// Confirm tells how far a reader has come.
-	Confirm(ctx context.Context, r Reader) error
+	// Confirm tells how far a reader has come, and returns how many readers are there.
+	Confirm(ctx context.Context, r Reader) (readers int, err error)
 }
 
 // A Subscription yields changes in the order in which they were published.

@@ -18,18 +18,22 @@ const Silence = time.Minute
 // maxReaderText bounds the ID and the service of a reader.
 const maxReaderText = 200
 
-// Confirm notes how far a reader has come. The time is the store's.
-func (s *Store) Confirm(ctx context.Context, r Reader) error {
+// Confirm notes how far a reader has come, and returns how many readers are there.
+// The time is the store's.
+func (s *Store) Confirm(ctx context.Context, r Reader) (readers int, err error) {
 	if r.ID == "" || len(r.ID) > maxReaderText || len(r.Service) > maxReaderText {
-		return rampart.Errorf(rampart.Invalid, "%q of %q does not name a reader", clip(r.ID), clip(r.Service)).
+		return 0, rampart.Errorf(rampart.Invalid, "%q of %q does not name a reader", clip(r.ID), clip(r.Service)).
 			WithHint("ID and service have at most %d bytes", maxReaderText)
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
-		return wrap("confirm", err)
+		return 0, wrap("confirm", err)
 	}
-	_, err = s.confirm(ctx, r.Revision, r.ID, string(text))
-	return s.fault("confirm", err)
+	n, err := s.confirm(ctx, r.Revision, r.ID, string(text))
+	if err != nil {
+		return 0, s.fault("confirm", err)
+	}
+	return int(n[1]), nil
 }
 
 // Confirmed counts the readers that are there, and those of them that have

@@ -19,7 +19,9 @@ func TestReadersConfirm(t *testing.T) {
 	s, srv := open(t)
 	confirm := func(id string, revision int64) {
 		t.Helper()
-		require.NoError(t, s.Confirm(ctx, flagstore.Reader{ID: id, Service: "shop", Revision: revision}))
+		readers, err := s.Confirm(ctx, flagstore.Reader{ID: id, Service: "shop", Revision: revision})
+		require.NoError(t, err)
+		require.Positive(t, readers)
 	}
 	const revision = int64(1_800_000_000_000_001)
 	confirm("b", revision)
@@ -67,7 +69,8 @@ func TestReadersConfirm(t *testing.T) {
 func TestConfirmRefusesReadersWithoutAName(t *testing.T) {
 	s, _ := open(t)
 	for _, r := range []flagstore.Reader{{}, {ID: strings.Repeat("x", 300)}, {ID: "a", Service: strings.Repeat("x", 300)}} {
-		require.Equal(t, rampart.Invalid, rampart.KindOf(s.Confirm(context.Background(), r)))
+		_, err := s.Confirm(context.Background(), r)
+		require.Equal(t, rampart.Invalid, rampart.KindOf(err))
 	}
 }
 

@@ -251,7 +251,8 @@ func TestBlindBeyondTheLimitIsHeldAndPages(t *testing.T) {
 func TestAParachuteThatDoesNotOpenHoldsTheLaunch(t *testing.T) {
 	r := newRig(t, fivePhases())
 	lame := flagstore.Reader{ID: "shop-1", Service: "shop", Revision: 1}
-	require.NoError(t, r.store.Confirm(t.Context(), lame))
+	_, err := r.store.Confirm(t.Context(), lame)
+	require.NoError(t, err)
 	r.plan.Parachute = &rampart.Parachute{Share: rampart.Full, Wait: rampart.Duration(time.Second)}
 	var held rampart.Progress
 	r.at(time.Hour, func() {
@@ -259,11 +260,12 @@ func TestAParachuteThatDoesNotOpenHoldsTheLaunch(t *testing.T) {
 		_, revision, err := r.store.Revision(context.Background())
 		require.NoError(t, err)
 		lame.Revision = revision
-		require.NoError(t, r.store.Confirm(context.Background(), lame))
+		_, err = r.store.Confirm(context.Background(), lame)
+		require.NoError(t, err)
 		r.ask(rampart.UpdateResume, rampart.Ask{By: "bo", Reason: "reader mended"})
 	})
 	r.at(day, func() { r.SignalWorkflow(rampart.SignalKill, "enough") })
-	_, err := r.walk()
+	_, err = r.walk()
 	require.NoError(t, err)
 	require.Equal(t, rampart.Held, held.State)
 	require.Contains(t, held.Note, "0 of 1 readers")
