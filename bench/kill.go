@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/bench/figure"
+	"github.com/rampart-dev/rampart/flagstore"
+)
+
+// killing compares kills with bare publishes, of as many bytes to as many
+// subscribers, taken in turns. A kill has been seen by a reader when the reader's
+// decision is off, a publish when the subscriber has received it. The clock starts
+// before the call and stops when the last one of them has seen it.
+var killing = benchmark{names: []string{"kill_p99_over_publish_p99"}, run: kill}
+
+const (
+	readers      = 1000
+	killedFlag   = "checkout-v2"
+	killPatience = 30 * time.Second
+)
+
+func kill(ctx context.Context, b *bench) ([]figure.Figure, error) {
+	rdb, err := dial(b.stack.Redis)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rdb.Close() }()
+	store := flagstore.New(rdb, "bench-kill")
+	size, err := prepareKills(ctx, store, rdb)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	f, err := openFleet(ctx, b.stack.Redis, store.Environment())
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	subscribers, err := subscribe(ctx, b.stack.Redis)
+	if err != nil {
+		return nil, err
+	}
+	defer subscribers.close()
+	b.say(fmt.Sprintf("%d clients with their replicas and %d bare subscribers, ready after %s; messages of %d bytes",
+		readers, readers, time.Since(began).Round(100*time.Millisecond), size))
+
+	d := &duel{store: store, fleet: f, rdb: rdb, bare: subscribers, payload: strings.Repeat("x", size)}
+	if err := d.run(ctx, b.samples(300, 60)); err != nil {
+		return nil, err
+	}
+	b.table("\tp50 ms\tp99 ms\tlargest ms",
+		"kill, to the last of the readers\t"+spread(d.kills),
+		"bare publish, to the last of the subscribers\t"+spread(d.publishes),
+		"kill, acknowledged by the store\t"+spread(d.acknowledged),
+		"kill, confirmed by all readers in the store\t"+spread(d.confirmed))
+	p50, p99 := d.kills.Median()/d.publishes.Median(), d.kills.Quantile(0.99)/d.publishes.Quantile(0.99)
+	b.say(fmt.Sprintf("ratio of the p50: %.2f, of the p99: %.2f", p50, p99))
+	return []figure.Figure{{Name: "kill_p99_over_publish_p99", Value: p99, Most: 1.5}}, nil
+}
+
+// prepareKills writes the flag, with everybody on, and returns the size of the
+// message that a kill publishes.
+func prepareKills(ctx context.Context, store *flagstore.Store, rdb *redis.Client) (int, error) {
+	if err := store.Setup(ctx, "bench"); err != nil {
+		return 0, err
+	}
+	plan := rampart.Plan{Flag: killedFlag, Owner: "bench", Purpose: "To be killed"}.WithDefaults()
+	f := plan.NewFlag()
+	f.Exposure = rampart.Full
+	pen := rampart.Pen{Owner: "bench", Fence: time.Now().UnixMilli()}
+	if _, err := store.Put(ctx, flagstore.Write{Flag: f, Pen: pen, Verb: "set", By: "bench"}); err != nil {
+		return 0, err
+	}
+	listener := rdb.PSubscribe(ctx, "rampart:{"+store.Environment()+"}:*")
+	defer func() { _ = listener.Close() }()
+	if _, err := listener.Receive(ctx); err != nil {
+		return 0, fmt.Errorf("listen: %w", err)
+	}
+	k, err := store.Kill(ctx, killedFlag, "bench", reason(0))
+	if err != nil {
+		return 0, err
+	}
+	message, err := listener.ReceiveMessage(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("listen: %w", err)
+	}
+	_, err = store.Lift(ctx, killedFlag, "bench", "the next one", k.Kill.Version)
+	return len(message.Payload), err
+}
+
+// reason differs from kill to kill, because the same kill within ten seconds is a
+// retry, and is as long as a person's.
+func reason(i int) string { return fmt.Sprintf("support queue on fire, round %04d", i) }
+
+// duel is kills and publishes in turns.
+type duel struct {
+	store   *flagstore.Store
+	fleet   *fleet
+	rdb     *redis.Client
+	bare    *subscribers
+	payload string
+
+	kills, publishes, acknowledged, confirmed figure.Samples // ms
+}
+
+func (d *duel) run(ctx context.Context, rounds int) error {
+	for i := range rounds {
+		turns := []func(context.Context, int) error{d.kill, d.publish}
+		if i%2 == 1 { // neither always comes after the other
+			turns[0], turns[1] = turns[1], turns[0]
+		}
+		for _, turn := range turns {
+			if err := turn(ctx, i+1); err != nil {
+				return fmt.Errorf("round %d: %w", i+1, err)
+			}
+		}
+	}
+	return nil
+}
+
+// kill takes one sample, and brings everything back to where it was.
+func (d *duel) kill(ctx context.Context, i int) error {
+	seen := d.fleet.expect(false)
+	began := time.Now()
+	k, err := d.store.Kill(ctx, killedFlag, "bench", reason(i))
+	if err != nil {
+		return err
+	}
+	acknowledged := time.Since(began)
+	last, err := seen.wait(ctx)
+	if err != nil {
+		return fmt.Errorf("kill: %w", err)
+	}
+	if err := d.quiet(ctx, k.Revision); err != nil {
+		return err
+	}
+	d.kills = append(d.kills, ms(last.Sub(began)))
+	d.acknowledged = append(d.acknowledged, ms(acknowledged))
+	d.confirmed = append(d.confirmed, ms(time.Since(began)-settle))
+
+	seen = d.fleet.expect(true)
+	if _, err := d.store.Lift(ctx, killedFlag, "bench", "the next one", k.Kill.Version); err != nil {
+		return err
+	}
+	if _, err := seen.wait(ctx); err != nil {
+		return fmt.Errorf("lift: %w", err)
+	}
+	meta, err := d.store.Meta(ctx)
+	if err != nil {
+		return err
+	}
+	return d.quiet(ctx, meta.Revision)
+}
+
+func (d *duel) publish(ctx context.Context, _ int) error {
+	seen := d.bare.expect()
+	began := time.Now()
+	if err := d.rdb.Publish(ctx, bareChannel, d.payload).Err(); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	last, err := seen.wait(ctx)
+	if err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	d.publishes = append(d.publishes, ms(last.Sub(began)))
+	return pause(ctx, settle)
+}
+
+// settle is how long everything rests before the next sample.
+const settle = 20 * time.Millisecond
+
+// quiet waits until all readers have confirmed, so that what they tell the store
+// about one sample is no burden on the next.
+func (d *duel) quiet(ctx context.Context, revision int64) error {
+	got, _, err := d.store.WaitConfirmed(ctx, revision, killPatience)
+	if err != nil {
+		return err
+	}
+	if got.Confirmed < readers {
+		return fmt.Errorf("%d of %d readers have confirmed after %s", got.Confirmed, got.Readers, killPatience)
+	}
+	return pause(ctx, settle)
+}
+
+func spread(s figure.Samples) string {
+	return fmt.Sprintf("%.1f\t%.1f\t%.1f", s.Median(), s.Quantile(0.99), s.Quantile(1))
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

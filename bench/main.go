@@ -1,0 +1,194 @@
+// Command bench measures what the design promises, on this machine, and writes the
+// figures to a file:
+//
+//	go run ./bench -out out/bench.json           # everything, some six minutes
+//	go run ./bench -only 'decide|kill' -quick    # some of it, with fewer samples
+//
+// It prints every figure with the distributions that it comes from. What exactly is
+// measured is told in docs/reference/figures.md. It exits with 1 where something
+// could not be measured or a result was wrong, but not where a figure misses its
+// promise: that depends on the machine.
+//
+// Redis, Temporal and workers are real and run as child processes, on free ports of
+// the loopback interface.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/bench/figure"
+	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/internal/devstack"
+)
+
+// A benchmark measures some figures.
+type benchmark struct {
+	names []string
+	run   func(context.Context, *bench) ([]figure.Figure, error)
+}
+
+// alone are the benchmarks that need no other process, staged those that run on a
+// stack. The order matters: a worker, once started, is there for the rest.
+var (
+	alone  = []benchmark{deciding}
+	staged = []benchmark{killing, turningBack, walking}
+)
+
+// bench is one run of this program.
+type bench struct {
+	out    io.Writer
+	quick  bool
+	stack  *devstack.Stack
+	worker *site // nil until a benchmark needs it
+}
+
+func main() {
+	flagstore.SilenceDriver()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if len(os.Args) > 1 && os.Args[1] == workerCommand {
+		err = work(ctx, os.Args[2:])
+	} else {
+		err = measure(ctx, os.Args[1:])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		if hint := rampart.HintOf(err); hint != "" {
+			fmt.Fprintln(os.Stderr, "    hint:", hint)
+		}
+		os.Exit(1) //nolint:gocritic // there is nothing to defer for
+	}
+}
+
+func measure(ctx context.Context, args []string) error {
+	b := &bench{out: os.Stdout}
+	fs := flag.NewFlagSet("bench", flag.ExitOnError)
+	path := fs.String("out", "", "file that gets the figures; those of other names that it has are kept")
+	only := fs.String("only", "", "measure the figures whose names match this regular expression")
+	fs.BoolVar(&b.quick, "quick", false, "take fewer samples")
+	_ = fs.Parse(args) // it exits by itself
+	chosen, err := regexp.Compile(*only)
+	if err != nil {
+		return rampart.Errorf(rampart.Invalid, "-only").Because(err)
+	}
+	began := time.Now()
+	figures, err := b.all(ctx, chosen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(b.out, "\nmeasured in %s\n", time.Since(began).Round(time.Second))
+	b.summary(figures)
+	if *path == "" {
+		return nil
+	}
+	return figure.Merge(*path, figures, b.about())
+}
+
+// all runs the benchmarks that were chosen, and a stack if one of them needs it.
+func (b *bench) all(ctx context.Context, chosen *regexp.Regexp) ([]figure.Figure, error) {
+	figures, err := b.each(ctx, choose(alone, chosen))
+	needed := choose(staged, chosen)
+	if err != nil || len(needed) == 0 {
+		return figures, err
+	}
+	err = devstack.Run(ctx, devstack.Options{Say: b.say}, func(ctx context.Context, s *devstack.Stack) error {
+		b.stack = s
+		defer func() { b.worker.close() }()
+		more, err := b.each(ctx, needed)
+		figures = append(figures, more...)
+		return err
+	})
+	return figures, errors.Join(err, ctx.Err())
+}
+
+func (b *bench) each(ctx context.Context, all []benchmark) ([]figure.Figure, error) {
+	var figures []figure.Figure
+	for _, m := range all {
+		fmt.Fprintf(b.out, "\n%s\n", strings.Join(m.names, ", "))
+		got, err := m.run(ctx, b)
+		if err != nil {
+			return figures, fmt.Errorf("%s: %w", m.names[0], err)
+		}
+		figures = append(figures, got...)
+	}
+	return figures, nil
+}
+
+func choose(all []benchmark, chosen *regexp.Regexp) []benchmark {
+	var out []benchmark
+	for _, m := range all {
+		if slices.ContainsFunc(m.names, chosen.MatchString) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// samples returns how many samples to take.
+func (b *bench) samples(whole, quick int) int {
+	if b.quick {
+		return quick
+	}
+	return whole
+}
+
+func (b *bench) say(text string) { fmt.Fprintln(b.out, "  "+text) }
+
+// table prints rows of cells that are separated by tabs.
+func (b *bench) table(rows ...string) {
+	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, row := range rows {
+		fmt.Fprintf(w, "  %s\t\n", row)
+	}
+	_ = w.Flush()
+}
+
+func (b *bench) summary(figures []figure.Figure) {
+	rows := []string{"figure\tmeasured\tat most\t"}
+	for _, f := range figures {
+		verdict := "kept"
+		if !f.Kept() {
+			verdict = "MISSED"
+		}
+		rows = append(rows, fmt.Sprintf("%s\t%.4g\t%g\t%s", f.Name, f.Value, f.Most, verdict))
+	}
+	b.table(rows...)
+}
+
+// about tells where and how the figures were measured.
+func (b *bench) about() map[string]string {
+	samples := "all"
+	if b.quick {
+		samples = "few (-quick)"
+	}
+	return map[string]string{
+		"date": time.Now().UTC().Format(time.RFC3339), "go": runtime.Version(), "os": runtime.GOOS + "/" + runtime.GOARCH,
+		"cores": fmt.Sprint(runtime.NumCPU()), "cpu": processor(), "samples": samples,
+	}
+}
+
+// processor returns the name of the processor, where the system tells it.
+func processor() string {
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(b)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown"
+}
