@@ -42,3 +42,30 @@ func TestLaunchStandsStillWithoutPrometheusAndGoesOnByItself(t *testing.T) {
 	require.GreaterOrEqual(t, out.Receipt.BlindFor, int64(4000))
 	l.requirePath("create 0 %", "acquire 0 %", "expose 50 %", "expose 100 %", "finish 100 %")
 }
+
+// A worker that is cut off hears neither of Prometheus nor of Redis: every question
+// hangs. It must find the time to say so all the same.
+func TestBlindnessIsToldWhereRedisHangsToo(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.work()
+	s.read("checkout-v2")
+	plan := s.aPlan("checkout-v2")
+	plan.Stages = plan.Stages[:1]
+	plan.Stages[0].Steps[0].Hold = seconds(20)
+	plan.OnBlind = &rampart.BlindPolicy{Action: rampart.ActHold, After: seconds(5)}
+	l := s.start(plan)
+	l.awaitsThat("ten percent have been looked at", func(p rampart.Progress) bool { return p.Exposure == ten && p.Looks >= 1 })
+
+	s.redis.Freeze()
+	s.prometheus.Freeze()
+	p := l.awaits(rampart.Held, ten)
+	require.Contains(t, p.Note, "blind for")
+
+	s.redis.Thaw()
+	s.prometheus.Thaw()
+	_, err := s.people.Resume(t.Context(), "checkout-v2", rampart.Ask{By: "bo", Reason: "the network is back"})
+	require.NoError(t, err)
+	l.ends(rampart.Launched)
+	l.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "expose 100 %", "finish 100 %")
+}

@@ -24,6 +24,7 @@ const (
 	Hold    Mode = "hold"    // until the hold is over and the gates pass
 	Guard   Mode = "guard"   // until harm is found: while people are asked, and while paused
 	Advance Mode = "advance" // once: may the hold be ended now?
+	Raise   Mode = "raise"   // until nothing speaks against exposing more, after a wait for people
 )
 
 // WatchInput says what to watch. It is the same on every attempt.
@@ -88,6 +89,10 @@ type Watched struct {
 const (
 	noDataPatience = 15 * time.Minute // until people are told that data is missing
 	minLookDelay   = 50 * time.Millisecond
+	// storePatience bounds each of the three calls to the store. An attempt has fifteen
+	// seconds: where the store hangs, and the metrics too, as they do for a worker that
+	// is cut off, it must still get to say so.
+	storePatience = 1500 * time.Millisecond
 )
 
 // Watch looks at the gates once an attempt. While there is nothing to decide it
@@ -129,7 +134,9 @@ func (a *Activities) recall(ctx context.Context, in WatchInput) Memory {
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &beat) == nil {
 		all = append(all, beat)
 	}
-	if _, blob, err := a.Store.Evidence(ctx, in.Flag, in.Run); err == nil && len(blob) > 0 {
+	asking, cancel := context.WithTimeout(ctx, storePatience)
+	defer cancel()
+	if _, blob, err := a.Store.Evidence(asking, in.Flag, in.Run); err == nil && len(blob) > 0 {
 		var kept Memory
 		if json.Unmarshal(blob, &kept) == nil {
 			all = append(all, kept)
@@ -146,7 +153,9 @@ func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) (Watch
 	if in.Exposing && m.Verdict.Word == rampart.Breach { // a breach does not renew
 		in.Lease = 0
 	}
-	got, err := a.Store.RenewLease(ctx, in.Flag, in.Version, in.Lease.D())
+	asking, cancel := context.WithTimeout(ctx, storePatience)
+	defer cancel()
+	got, err := a.Store.RenewLease(asking, in.Flag, in.Version, in.Lease.D())
 	if got.Kill != nil && got.Kill.Killed {
 		return Watched{Found: FoundKill, Kill: got.Kill, Reason: got.Kill.Reason, At: now, Memory: *m}, nil
 	}
@@ -274,7 +283,9 @@ func (a *Activities) remember(ctx context.Context, in WatchInput, m Memory) erro
 		return err
 	}
 	activity.RecordHeartbeat(ctx, m)
-	err = a.Store.PutEvidence(ctx, in.Flag, in.Run, m.Tick, blob)
+	keeping, cancel := context.WithTimeout(ctx, storePatience)
+	defer cancel()
+	err = a.Store.PutEvidence(keeping, in.Flag, in.Run, m.Tick, blob)
 	if errors.Is(err, flagstore.ErrStale) { // another attempt judged this tick first: its evidence stands
 		return temporal.NewApplicationErrorWithOptions("this tick was judged by an earlier attempt", TypeHolding,
 			temporal.ApplicationErrorOptions{NextRetryDelay: minLookDelay, Category: temporal.ApplicationErrorCategoryBenign})
