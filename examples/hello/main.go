@@ -62,9 +62,7 @@ func greet(greeting *client.Flag, bug bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		isNew := greeting.OnContext(r.Context()) // decided here, in nanoseconds, and counted
 		switch {
-		case rand.IntN(200) == 0: // something always fails now and then
-			http.Error(w, "sorry", http.StatusInternalServerError)
-		case isNew && bug && rand.IntN(5) == 0:
+		case oneIn(200), isNew && bug && oneIn(5): // something always fails now and then
 			http.Error(w, "sorry", http.StatusInternalServerError)
 		case isNew:
 			_, _ = fmt.Fprintln(w, "Good to see you!")
@@ -73,6 +71,8 @@ func greet(greeting *client.Flag, bug bool) http.HandlerFunc {
 		}
 	}
 }
+
+func oneIn(n int) bool { return rand.IntN(n) == 0 } // #nosec G404 -- chance, not a secret
 
 // whoAsks says whom a request is from.
 func whoAsks(r *http.Request) rampart.Subject {

@@ -92,7 +92,9 @@ func (d *database) connect(ctx context.Context) (release func(), err error) {
 }
 
 // happens is true for that share of the calls.
-func happens(share rampart.Percent) bool { return rand.IntN(int(rampart.Full)) < int(share) }
+func happens(share rampart.Percent) bool {
+	return rand.IntN(int(rampart.Full)) < int(share) // #nosec G404 -- chance, not a secret
+}
 
 // pause waits, but not for a customer who has gone.
 func pause(ctx context.Context, d time.Duration) error {

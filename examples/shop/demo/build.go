@@ -34,7 +34,7 @@ func build(ctx context.Context, screen *screen) (programs, error) {
 		rampart: filepath.Join(dir, "rampart"), shop: filepath.Join(dir, "shop"),
 		plan: filepath.Join(root, filepath.FromSlash(planPath)),
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return programs{}, fmt.Errorf("build: %w", err)
 	}
 	if _, err := os.Stat(p.rampart); err != nil {

@@ -76,7 +76,7 @@ func (o Options) withDefaults() Options {
 // click has been answered. Clicks come as if by chance, at a rate that follows the
 // day, and do not wait for each other: customers do not know how the shop is doing.
 func (l *Load) Run(ctx context.Context) {
-	chance := rand.New(rand.NewPCG(l.options.Seed, 1))
+	chance := rand.New(rand.NewPCG(l.options.Seed, 1)) // #nosec G404 -- chance, not a secret
 	var clicks sync.WaitGroup
 	defer clicks.Wait()
 	began, next := time.Now(), time.Duration(0)

@@ -22,7 +22,7 @@ type users struct {
 // make about a twelfth of all clicks.
 func newUsers(o Options) *users {
 	u := &users{}
-	chance := rand.New(rand.NewPCG(o.Seed, 0))
+	chance := rand.New(rand.NewPCG(o.Seed, 0)) // #nosec G404 -- chance, not a secret
 	for i := range o.Users {
 		u.add(fmt.Sprintf("user-%04d", i+1), min(1/math.Sqrt(1-chance.Float64()), 20))
 	}

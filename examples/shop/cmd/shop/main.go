@@ -63,6 +63,9 @@ func run(ctx context.Context, s settings) error {
 	}
 	var faults *shop.Faults
 	if s.faults != "" {
+		if err := loopbackOnly(s.faults); err != nil {
+			return err
+		}
 		faults = shop.NewFaults(nil)
 	}
 	registry := prometheus.NewRegistry()
@@ -82,9 +85,6 @@ func run(ctx context.Context, s settings) error {
 	}
 	servers := map[string]http.Handler{s.listen: tea.Handler()}
 	if faults != nil {
-		if err := loopbackOnly(s.faults); err != nil {
-			return err
-		}
 		servers[s.faults] = faults.Handler()
 	}
 	return serve(ctx, servers)
