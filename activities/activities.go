@@ -67,6 +67,7 @@ const (
 	Drifted Answer = "drift"  // edited by hand: write again
 	Owned   Answer = "owned"  // another owner: superseded
 	Dead    Answer = "killed" // a raise while the flag is killed
+	Ahead   Answer = "ahead"  // of the store's clock: write again right after what is stored
 )
 
 // answerTo sorts the errors of a write into answers; an error that is none of them
@@ -82,6 +83,7 @@ func answerTo(err error) (Answer, error) {
 		{flagstore.ErrDrift, Drifted},
 		{flagstore.ErrOwned, Owned},
 		{flagstore.ErrKilled, Dead},
+		{flagstore.ErrAhead, Ahead},
 	} {
 		if errors.Is(err, a.err) {
 			return a.answer, nil

@@ -79,6 +79,7 @@ type ExposeInput struct {
 	Lease        rampart.Duration `json:"lease,omitempty"`    // 0 removes the lease
 	NewOwner     string           `json:"newOwner,omitempty"` // who holds the pen after this write
 	Confirm      bool             `json:"confirm,omitempty"`  // ask the readers to confirm at once
+	Insist       bool             `json:"insist,omitempty"`   // a turning back: try again whatever the store says
 	Since        int64            `json:"since,omitempty"`    // ms: the verdict that this write answers, for the meter
 }
 
@@ -89,6 +90,8 @@ type Exposed struct {
 	Revision int64  `json:"revision,omitempty"`
 	At       int64  `json:"at"` // ms, by the worker's clock
 	Detail   string `json:"detail,omitempty"`
+
+	Kill *rampart.Kill `json:"kill,omitempty"` // what the register says, where that is the answer
 }
 
 // Expose writes a flag's document under a pen. Only a store that does not answer
@@ -99,8 +102,21 @@ func (a *Activities) Expose(ctx context.Context, in ExposeInput) (Exposed, error
 		Verb: in.Verb, By: in.By, Reason: in.Reason, Lease: in.Lease.D(), NewOwner: in.NewOwner, Confirm: in.Confirm,
 	})
 	answer, failed := answerTo(err)
-	if failed != nil {
+	switch {
+	case failed != nil && in.Insist:
+		return Exposed{}, failed
+	case failed != nil:
 		return Exposed{}, refused(failed)
+	case answer == Ahead && ack.Version < in.Acknowledged:
+		// Readers hold a later version than the store, so the one right after what is
+		// stored would not reach them. It takes a clock that is put right.
+		return Exposed{}, err
+	case answer == Dead:
+		k, _, failed := a.Store.Killed(ctx, in.Flag.Name)
+		if failed != nil {
+			return Exposed{}, failed
+		}
+		return Exposed{Answer: Dead, Stored: ack.Version, At: a.Now().UnixMilli(), Detail: err.Error(), Kill: &k}, nil
 	}
 	out := Exposed{Answer: answer, Stored: ack.Version, Revision: ack.Revision, At: a.Now().UnixMilli()}
 	if err != nil {

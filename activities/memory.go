@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rampart-dev/rampart"
@@ -82,7 +83,8 @@ func newest(all ...Memory) Memory {
 // Where the clock of the hold stands still, as in a pause, counts is false.
 func (m *Memory) take(v rampart.Verdict, tick, since time.Time, every time.Duration, counts bool) {
 	before := m.Tick
-	if v.Word.WorseThan(m.Verdict.Word) {
+	// Pass and undecided become holding, and back, with the end of a hold alone.
+	if v.Word.WorseThan(m.Verdict.Word) && v.Word.WorseThan(rampart.Undecided) {
 		m.WorseSince = tick.UnixMilli()
 	}
 	m.Tick, m.Verdict, m.Looks = tick.UnixMilli(), v, m.Looks+1
@@ -139,13 +141,14 @@ func (m *Memory) lasts(cause string, is bool, tick time.Time) {
 func breachOf(gate string) string { return "breach of " + gate }
 
 // marshal returns the JSON form. Where that is too long, as for a plan with very many
-// gates, it leaves out what each gate said: the verdict itself and the evidence stay.
+// gates, it leaves out what each gate said that is no breach: the verdict itself and
+// the evidence stay.
 func (m *Memory) marshal() ([]byte, error) {
 	b, err := json.Marshal(m)
 	if err != nil || len(b) <= MaxMemoryBytes {
 		return b, err
 	}
-	m.Verdict.Gates = nil
+	m.Verdict.Gates = slices.DeleteFunc(slices.Clone(m.Verdict.Gates), func(g rampart.GateVerdict) bool { return g.Word != rampart.Breach })
 	if b, err = json.Marshal(m); err == nil && len(b) > MaxMemoryBytes {
 		err = fmt.Errorf("the evidence of a launch takes %d bytes, more than %d", len(b), MaxMemoryBytes)
 	}

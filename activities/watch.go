@@ -100,24 +100,31 @@ const (
 // which Temporal UI shows as the pending activity's, says how things stand.
 func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) {
 	m := a.recall(ctx, in)
-	if found, err := a.guard(ctx, in, &m); err != nil || found.Found != "" {
-		return found, err
+	answering, found := a.guard(ctx, in, &m)
+	if b := unheard(in, &m); found.Found == "" || found.Found == FoundLoss && b.Found == FoundBreach {
+		found = b // what is lost need not be written again, only to be turned back
+	}
+	if found.Found != "" {
+		found.At, found.Memory = a.Now().UnixMilli(), m
+		return found, nil
 	}
 	now := a.Now()
 	tick := now.Truncate(in.Every.D())
 	if tick.UnixMilli() <= m.Tick {
-		return Watched{}, a.again(in, m, now)
+		return a.reread(ctx, in, m, answering)
 	}
-	m.enter(in.Step)
+	if in.Mode != Raise { // which asks for one step at the exposure of another
+		m.enter(in.Step)
+	}
 	verdict, err := a.look(ctx, in, &m, tick)
 	if err != nil {
 		return Watched{}, err
 	}
-	m.take(verdict, tick, in.Since, in.Every.D(), in.Mode != Guard)
+	m.take(verdict, tick, in.Since, in.Every.D(), in.Mode == Hold || in.Mode == Advance)
 	a.Meter.looked(a.Store.Environment(), in.Flag, verdict, now, in.Every.D())
-	found := decide(in, &m, tick)
+	found = decide(in, &m, tick, answering)
 	found.At = a.Now().UnixMilli()
-	if err := a.remember(ctx, in, m); err != nil {
+	if err := a.remember(ctx, in, &m); err != nil {
 		return Watched{}, err
 	}
 	if found.Found == "" {
@@ -125,6 +132,35 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 	}
 	found.Memory = m
 	return found, nil
+}
+
+// reread answers, from a tick that was judged already, whoever asks whether to go on:
+// people wait for it. The evidence stays as it is.
+func (a *Activities) reread(ctx context.Context, in WatchInput, m Memory, answering bool) (Watched, error) {
+	if in.Mode != Raise && (in.Mode != Advance || m.Step != in.Step) || m.Tick == 0 {
+		return Watched{}, a.again(in, m, a.Now())
+	}
+	tick := time.UnixMilli(m.Tick)
+	verdict, err := a.look(ctx, in, &m, tick)
+	if err != nil {
+		return Watched{}, err
+	}
+	then := m
+	then.Verdict = verdict
+	found := decide(in, &then, tick, answering)
+	if found.Found == "" {
+		return Watched{}, a.again(in, m, a.Now())
+	}
+	found.At, found.Memory = a.Now().UnixMilli(), m
+	return found, nil
+}
+
+// unheard finds a breach that was judged, but of which the workflow was not told: the
+// attempt died after it had kept the evidence, or its watch was cancelled. A bound may
+// have been kept again since, and it is a breach all the same.
+func unheard(in WatchInput, m *Memory) Watched {
+	in.Mode = Guard
+	return breached(in, m)
 }
 
 // recall returns the latest of the three memories of this launch.
@@ -146,35 +182,35 @@ func (a *Activities) recall(ctx context.Context, in WatchInput) Memory {
 }
 
 // guard renews the lease, and looks at the registers, at the price of one round
-// trip. A store that does not answer is no reason to stop looking at the gates:
-// a breach found meanwhile turns back as soon as the store is there again.
-func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) (Watched, error) {
-	now := a.Now().UnixMilli()
-	if in.Exposing && m.Verdict.Word == rampart.Breach { // a breach does not renew
+// trip. A store that does not answer, of which it tells, is no reason to stop looking
+// at the gates: a breach found meanwhile turns back as soon as the store is there again.
+func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) (answering bool, found Watched) {
+	if unheard(in, m).Found == FoundBreach { // which does not renew
 		in.Lease = 0
 	}
 	asking, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
 	got, err := a.Store.RenewLease(asking, in.Flag, in.Version, in.Lease.D())
 	if got.Kill != nil && got.Kill.Killed {
-		return Watched{Found: FoundKill, Kill: got.Kill, Reason: got.Kill.Reason, At: now, Memory: *m}, nil
+		return true, Watched{Found: FoundKill, Kill: got.Kill, Reason: got.Kill.Reason}
 	}
 	switch {
 	case err == nil && got.Flag.Exposure != in.Exposure:
-		return Watched{Found: FoundLoss, At: now, Memory: *m,
-			Reason: fmt.Sprintf("edited by hand: %s instead of %s at the same version", got.Flag.Exposure, in.Exposure)}, nil
+		return true, Watched{Found: FoundLoss,
+			Reason: fmt.Sprintf("edited by hand: %s instead of %s at the same version", got.Flag.Exposure, in.Exposure)}
 	case err == nil:
-		return Watched{}, nil
+		return true, Watched{}
 	case errors.Is(err, flagstore.ErrLeaseEnded):
-		return Watched{Found: FoundLeaseEnd, Reason: "the lease had ended: readers went to the baseline by themselves", At: now, Memory: *m}, nil
+		return true, Watched{Found: FoundLeaseEnd, Reason: "the lease had ended: readers went to the baseline by themselves"}
 	case errors.Is(err, flagstore.ErrLost), errors.Is(err, flagstore.ErrStale), errors.Is(err, flagstore.ErrDrift):
-		return Watched{Found: FoundLoss, Reason: err.Error(), At: now, Memory: *m}, nil
+		return true, Watched{Found: FoundLoss, Reason: err.Error()}
 	}
 	activity.GetLogger(ctx).Warn("the flag store does not answer; the watch goes on", "flag", in.Flag, "error", err)
-	return Watched{}, nil
+	return false, Watched{}
 }
 
-// look judges the gates at one tick.
+// look judges the gates at one tick. What cannot be judged at all, as evidence of
+// another version, is no answer: people are told of it like of metrics that are away.
 func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick time.Time) (rampart.Verdict, error) {
 	over := in.Mode == Advance || in.Mode == Hold && m.Held+m.gain(tick, in.Since, in.Every.D()) >= in.Hold
 	v, err := a.Judge.Judge(ctx, gates.Look{
@@ -183,15 +219,18 @@ func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick ti
 		Exposure: in.Exposure, Exposing: in.Exposing,
 		At: tick, Every: in.Every.D(), FirstExposed: in.FirstExposed, StepSince: in.Since, HoldOver: over,
 	}, &m.Gates)
-	if err != nil {
+	if err != nil && ctx.Err() != nil {
 		return v, fmt.Errorf("judge %s: %w", in.Flag, err)
+	}
+	if err != nil {
+		v = rampart.Verdict{Word: rampart.Blind, Reason: "the gates cannot be judged: " + err.Error()}
 	}
 	v.At = tick.UnixMilli()
 	return v, nil
 }
 
 // decide turns what is known after a look into a finding, or into none.
-func decide(in WatchInput, m *Memory, tick time.Time) Watched {
+func decide(in WatchInput, m *Memory, tick time.Time, answering bool) Watched {
 	if w := breached(in, m); w.Found != "" {
 		return w
 	}
@@ -203,6 +242,10 @@ func decide(in WatchInput, m *Memory, tick time.Time) Watched {
 		return held(in, m)
 	case Advance:
 		return advanced(in, m.Verdict)
+	case Raise:
+		if answering && !m.Verdict.Word.WorseThan(rampart.Undecided) {
+			return Watched{Found: FoundPass, Reason: m.Verdict.Reason}
+		}
 	}
 	return Watched{}
 }
@@ -277,12 +320,13 @@ func advanced(in WatchInput, v rampart.Verdict) Watched {
 }
 
 // remember keeps the memory where the next attempt, and the next watch, will find it.
-func (a *Activities) remember(ctx context.Context, in WatchInput, m Memory) error {
+func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory) error {
 	blob, err := m.marshal()
-	if err != nil {
-		return err
+	if err != nil { // a finding is told all the same
+		activity.GetLogger(ctx).Error("the evidence cannot be kept", "flag", in.Flag, "error", err)
+		return nil
 	}
-	activity.RecordHeartbeat(ctx, m)
+	activity.RecordHeartbeat(ctx, *m)
 	keeping, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
 	err = a.Store.PutEvidence(keeping, in.Flag, in.Run, m.Tick, blob)

@@ -47,8 +47,8 @@ func (l *launch) listenForApprovals(ctx workflow.Context) {
 			if !ch.Receive(ctx, &raw) {
 				return
 			}
-			var a rampart.Approval
-			if err := converter.GetDefaultDataConverter().FromPayload(raw.Payload(), &a); err != nil {
+			a, err := readApproval(raw)
+			if err != nil {
 				l.record(ctx, "", "an approval could not be read (%v) and changes nothing", err)
 				continue
 			}
@@ -56,6 +56,17 @@ func (l *launch) listenForApprovals(ctx workflow.Context) {
 			l.verifyNext(ctx)
 		}
 	})
+}
+
+func readApproval(raw converter.RawValue) (rampart.Approval, error) {
+	var a rampart.Approval
+	if err := checkPayload(raw.Payload()); err != nil {
+		return a, err
+	}
+	if err := converter.GetDefaultDataConverter().FromPayload(raw.Payload(), &a); err != nil {
+		return a, err
+	}
+	return a, checkApproval(a)
 }
 
 // verifyNext takes the oldest arrival out of the inbox, has its author established,
@@ -67,6 +78,7 @@ func (l *launch) verifyNext(ctx workflow.Context) {
 		l.record(ctx, got.approval.By, "approval of %s does not count: %s", got.approval.Phase, why)
 		return
 	}
+	voided := l.voided
 	var v activities.Verified
 	err := workflow.ExecuteActivity(l.writing(ctx, "who approved "+string(got.approval.Phase)), do.VerifyApproval,
 		activities.VerifyInput{Flag: l.plan.Flag, Run: l.runID, Approval: got.approval}).Get(ctx, &v)
@@ -75,6 +87,9 @@ func (l *launch) verifyNext(ctx workflow.Context) {
 	}
 	if v.Refused == "" {
 		v.Refused = l.objection(v.Approval) // the launch may have moved on meanwhile
+	}
+	if v.Refused == "" && l.voided != voided {
+		v.Refused = "it was given before the launch was held; look again and approve anew"
 	}
 	if v.Refused != "" {
 		l.record(ctx, v.Approval.By, "approval of %s does not count: %s", got.approval.Phase, v.Refused)
@@ -88,7 +103,7 @@ func (l *launch) verifyNext(ctx workflow.Context) {
 // objection says why an approval would not count, or "".
 func (l *launch) objection(a rampart.Approval) string {
 	switch {
-	case a.By == "":
+	case strings.TrimSpace(a.By) == "":
 		return "it does not name its author"
 	case l.state.Ended():
 		return "the launch has ended"
@@ -98,6 +113,8 @@ func (l *launch) objection(a rampart.Approval) string {
 		return fmt.Sprintf("the launch waits for an approval of %s", l.plan.Stages[l.asking].Phase)
 	case a.By == l.startedBy:
 		return fmt.Sprintf("%s started the launch; somebody else must approve", a.By)
+	case l.missing() == "":
+		return fmt.Sprintf("%s has all the consent that it needs", a.Phase)
 	case a.Revision > 1:
 		return fmt.Sprintf("it is for revision %d of the plan; the launch walks revision 1", a.Revision)
 	}
@@ -134,6 +151,7 @@ func (l *launch) counting(phase rampart.Phase) []rampart.Approval {
 }
 
 func (l *launch) voidApprovals(phase rampart.Phase) {
+	l.voided++
 	l.approved = slices.DeleteFunc(l.approved, func(a rampart.Approval) bool { return a.Phase == phase })
 }
 

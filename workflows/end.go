@@ -51,11 +51,10 @@ func (l *launch) turnBack(ctx workflow.Context, why error) (rampart.Outcome, err
 // baseline writes the flag with nobody exposed, and hands the pen on. Nothing can
 // stop it: it ends when the store has acknowledged, or when the flag is another's.
 func (l *launch) baseline(ctx workflow.Context, s *stop) error {
-	ctx = workflow.WithPriority(ctx, temporal.Priority{PriorityKey: 1}) // overtakes routine work
 	done := l.pageIfSlow(ctx)
 	defer done()
-	f := l.document(ctx, 0)
-	f.Include, f.Where, f.Launch, f.Phase, f.Lease, f.Lifecycle = nil, nil, "", "", 0, rampart.Created
+	l.urgent = true
+	f := l.baselineDocument(ctx)
 	f.ChangedBy, f.Reason = s.by, s.reason
 	if f.ChangedBy == "" {
 		f.ChangedBy = l.id
@@ -63,11 +62,10 @@ func (l *launch) baseline(ctx workflow.Context, s *stop) error {
 	l.handing = true
 	for {
 		in := l.writeInput(ctx, verbOf(s), f)
-		in.Since, in.Confirm = s.at, true
+		in.Since, in.Insist = s.at, true
 		var got activities.Exposed
 		if err := workflow.ExecuteActivity(l.writing(ctx, f.Name+" → baseline"), do.Expose, in).Get(ctx, &got); err != nil {
-			// Only a document that the store cannot take ends here: it is the one it has
-			// taken before, less its audience, so this is a defect, and is retried.
+			// The activity insists, so what ends here is a defect; it is retried all the same.
 			l.record(ctx, "", "could not turn back, will try again: %s", message(err))
 			if err := workflow.Sleep(ctx, 10*time.Second); err != nil {
 				return err
@@ -83,6 +81,14 @@ func (l *launch) baseline(ctx workflow.Context, s *stop) error {
 			return nil
 		}
 	}
+}
+
+// baselineDocument returns the flag with nobody exposed, as it is when no launch
+// answers for it.
+func (l *launch) baselineDocument(ctx workflow.Context) rampart.Flag {
+	f := l.document(ctx, 0)
+	f.Include, f.Where, f.Launch, f.Phase, f.Lease, f.Lifecycle = nil, nil, "", "", 0, rampart.Created
+	return f
 }
 
 func verbOf(s *stop) string {
@@ -119,6 +125,7 @@ func (l *launch) end(ctx workflow.Context, out rampart.Outcome, err error) (ramp
 	}
 	out.Receipt = l.receipt(ctx, out, everywhere, harm)
 	l.outcome = &out
+	l.answerAdvance("the launch has ended")
 	l.record(ctx, out.By, "%s", out.Receipt.Text)
 	l.notify(ctx, string(out.State), out.State != rampart.Launched, "%s", out.Receipt.Text)
 	if l.acquired && out.State != rampart.Superseded {

@@ -3,7 +3,6 @@ package workflows
 import (
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -17,17 +16,22 @@ import (
 // hold keeps a step exposed until its gates pass after the hold, or a person ends
 // the hold early and the gates have nothing against it.
 func (l *launch) hold(ctx workflow.Context, step rampart.Step) error {
+	l.holding = true
+	defer func() { l.holding = false }()
 	return l.stand(ctx, step, nil)
 }
 
 // clear waits until nothing stands against raising the exposure: no pause, nothing
-// that a person must decide.
+// that a person must decide, and, after a wait for people in which the gates were
+// only guarded, gates that answer. Who consented has not seen what came later.
 func (l *launch) clear(ctx workflow.Context) error {
-	if l.free() {
+	if l.mayRaise() {
 		return nil
 	}
-	return l.stand(ctx, rampart.Step{Percent: l.flag.Exposure}, l.free)
+	return l.stand(ctx, rampart.Step{Percent: l.flag.Exposure}, l.mayRaise)
 }
+
+func (l *launch) mayRaise() bool { return l.free() && !(l.stale && exposing(l.flag)) }
 
 func (l *launch) free() bool { return l.paused == nil && l.onHold == nil }
 
@@ -39,6 +43,7 @@ func (l *launch) stand(ctx workflow.Context, step rampart.Step, done func() bool
 			return err
 		}
 		mode := l.mode(done)
+		l.stale = l.stale || mode == activities.Guard
 		l.showStanding(ctx, step, done)
 		if mode == activities.Guard && !exposing(l.flag) {
 			moved := l.moved
@@ -60,6 +65,8 @@ func (l *launch) stand(ctx workflow.Context, step rampart.Step, done func() bool
 
 func (l *launch) mode(done func() bool) activities.Mode {
 	switch {
+	case done != nil && l.asking < 0 && l.free():
+		return activities.Raise
 	case done != nil || l.paused != nil:
 		return activities.Guard
 	case l.advance != nil: // an advance past undecided lifts the hold it is about
@@ -91,6 +98,9 @@ func (l *launch) look(ctx workflow.Context, mode activities.Mode, step rampart.S
 	if got.Cause != "" {
 		l.told[got.Cause] = got.Memory.Lasting[got.Cause]
 	}
+	if mode == activities.Advance && l.advance == nil && (got.Found == activities.FoundPass || got.Found == activities.FoundRefusal) {
+		return activities.Watched{}, nil // the wish was taken back meanwhile
+	}
 	return got, nil
 }
 
@@ -99,8 +109,11 @@ func (l *launch) look(ctx workflow.Context, mode activities.Mode, step rampart.S
 // the next look comes from the activity itself.
 func (l *launch) watching(ctx workflow.Context, mode activities.Mode, step rampart.Step) workflow.Context {
 	summary := fmt.Sprintf("%s: gates at %s for %s", l.phase, step.Percent, step.Hold)
-	if mode == activities.Guard {
+	switch mode {
+	case activities.Guard:
 		summary = fmt.Sprintf("guard at %s", step.Percent)
+	case activities.Raise:
+		summary = fmt.Sprintf("may more than %s be exposed?", step.Percent)
 	}
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           rampart.GateQueue(l.plan.Environment),
@@ -137,9 +150,12 @@ func (l *launch) stepName() string {
 func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error) {
 	switch got.Found {
 	case activities.FoundPass:
-		l.record(ctx, "", "%s passed at %s: %s", l.stepName(), l.flag.Exposure, got.Reason)
-		l.answerAdvance("")
-		l.onHold = nil
+		l.stale = false
+		if l.holding {
+			l.record(ctx, "", "%s passed at %s: %s", l.stepName(), l.flag.Exposure, got.Reason)
+			l.answerAdvance("")
+			l.onHold = nil
+		}
 		return true, nil
 	case activities.FoundRefusal:
 		l.record(ctx, l.advance.By, "not advanced: %s", got.Reason)
@@ -151,8 +167,8 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 			return false, &stop{state: rampart.TurnedBack, cause: rampart.CauseBlind, reason: got.Reason, gate: got.Gate, at: got.At}
 		}
 		l.holdUp(ctx, holdUp{reason: got.Reason}, true)
-	case activities.FoundHold:
-		l.holdUp(ctx, holdUp{reason: got.Reason, undecided: strings.HasPrefix(got.Reason, "undecided")}, false)
+	case activities.FoundHold: // a breach names its cause, which lasts
+		l.holdUp(ctx, holdUp{reason: got.Reason, undecided: got.Cause == ""}, false)
 	case activities.FoundNoData:
 		l.record(ctx, "", "%s", got.Reason)
 		l.notify(ctx, "no-data", false, "%s does not go on: %s", l.plan.Flag, got.Reason)
@@ -183,7 +199,6 @@ func (l *launch) mendLoss(ctx workflow.Context) error {
 // rewrite puts the document that the launch stands on back into the store.
 func (l *launch) rewrite(ctx workflow.Context, why string) error {
 	l.record(ctx, "", "the store has another document (%s); writing it again", why)
-	l.acknowledged = 0
 	return l.write(ctx, "restore", l.flag)
 }
 

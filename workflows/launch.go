@@ -47,17 +47,18 @@ func (l *launch) run(ctx workflow.Context) (rampart.Outcome, error) {
 	return l.finish(ctx)
 }
 
-// acquire takes the pen, so that from here on nobody else writes the flag.
+// acquire takes the pen, so that from here on nobody else writes the flag. Once asked
+// for, the pen may be this launch's whatever stops it meanwhile; so the answer is
+// waited for, because nobody could write the flag of a launch that left with its pen.
 func (l *launch) acquire(ctx workflow.Context) error {
 	l.tell(ctx, rampart.Waiting, "taking the pen of %s", l.plan.Flag)
-	f := workflow.ExecuteActivity(l.writing(ctx, "take the pen of "+l.plan.Flag), do.Acquire, activities.AcquireInput{
-		Plan: l.plan, Owner: l.id, At: workflow.Now(ctx).UnixMilli(), By: l.startedBy,
-	})
-	if err := l.await(ctx, f.IsReady); err != nil {
-		return err
-	}
+	safe, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
 	var got activities.Acquired
-	if err := f.Get(ctx, &got); err != nil {
+	err := workflow.ExecuteActivity(l.writing(safe, "take the pen of "+l.plan.Flag), do.Acquire, activities.AcquireInput{
+		Plan: l.plan, Owner: l.id, At: workflow.Now(ctx).UnixMilli(), By: l.startedBy,
+	}).Get(safe, &got)
+	if err != nil {
 		return err
 	}
 	l.acquired, l.trust, l.plan, l.phase = true, got.Trust, got.Plan, got.Plan.Stages[0].Phase
@@ -65,14 +66,20 @@ func (l *launch) acquire(ctx workflow.Context) error {
 	l.register(ctx)
 	l.record(ctx, l.startedBy, "started with %s", l.planName())
 	l.notify(ctx, "started", false, "%s started in %s by %s", l.plan.Flag, l.plan.Environment, l.startedBy)
-	l.handOver(ctx, rampart.SignalLaunching, nil)
-	return nil
+	l.handOver(safe, rampart.SignalLaunching, nil)
+	if l.stopped != nil {
+		return l.stopped
+	}
+	return ctx.Err()
 }
 
 // walk takes the launch through one stage: ask, expose, watch, and again.
 func (l *launch) walk(ctx workflow.Context, i int) error {
 	stage := l.plan.Stages[i]
 	if err := l.awaitApprovals(ctx, i); err != nil {
+		return err
+	}
+	if err := l.clear(ctx); err != nil {
 		return err
 	}
 	l.enter(ctx, i)
@@ -102,13 +109,10 @@ func (l *launch) expose(ctx workflow.Context, j int, step rampart.Step) error {
 	f.Lease = rampart.LeaseFor(l.plan, l.stage(), step.Percent)
 	f.Reason = fmt.Sprintf("%s, step %d of %d", l.phase, j+1, len(l.stage().Steps))
 	l.tell(ctx, rampart.Waiting, "exposing %s", reach(f))
-	if err := l.write(ctx, "expose", f); err != nil {
+	if err := l.raise(ctx, f); err != nil {
 		return err
 	}
 	l.step, l.stepSince, l.held = j, workflow.Now(ctx), 0
-	if l.firstExposed.IsZero() && exposing(f) {
-		l.firstExposed = l.stepSince
-	}
 	l.record(ctx, "", "%s: %s", l.phase, reach(f))
 	return nil
 }
@@ -126,7 +130,7 @@ func (l *launch) bake(ctx workflow.Context) error {
 	f := l.document(ctx, end.Percent)
 	f.Reason = "finish"
 	l.tell(ctx, rampart.Baking, "exposing %s", reach(f))
-	if err := l.write(ctx, "expose", f); err != nil {
+	if err := l.raise(ctx, f); err != nil {
 		return err
 	}
 	l.step, l.stepSince, l.held = 0, workflow.Now(ctx), 0
@@ -141,7 +145,7 @@ func (l *launch) bake(ctx workflow.Context) error {
 func (l *launch) finish(ctx workflow.Context) (rampart.Outcome, error) {
 	f := l.document(ctx, l.flag.Exposure)
 	f.Launch, f.Phase, f.Lease, f.Lifecycle, f.Reason = "", "", 0, rampart.Released, "launched"
-	l.handing = true
+	l.handing, l.astray = true, true
 	if err := l.write(ctx, "finish", f); err != nil {
 		return l.turnBack(ctx, err)
 	}
@@ -161,6 +165,41 @@ func (l *launch) document(ctx workflow.Context, percent rampart.Percent) rampart
 	f.HighWater = max(f.HighWater, percent)
 	f.ChangedAt, f.ChangedBy, f.Lease = workflow.Now(ctx).UnixMilli(), l.startedBy, 0
 	return f
+}
+
+// raisePatience is how long a raise may take while somebody is exposed already: the
+// gates said yes then, and nobody watches them meanwhile.
+const raisePatience = time.Minute
+
+// raise exposes more. Where the store does not answer in time the launch guards on
+// where it is, until the gates and the store answer, and tries again.
+func (l *launch) raise(ctx workflow.Context, f rampart.Flag) error {
+	for {
+		patience := workflow.WithScheduleToCloseTimeout(ctx, raisePatience)
+		if !exposing(l.flag) {
+			patience = ctx
+		}
+		l.reaches(ctx, f)
+		err := l.write(patience, "expose", f)
+		if !temporal.IsTimeoutError(err) {
+			return err
+		}
+		l.record(ctx, "", "the flag store did not take %s within %s; guarding on at %s", reach(f), rampart.Duration(raisePatience), reach(l.flag))
+		l.stale = true
+		if err := l.clear(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// reaches notes an exposure before it is written: whoever stops the launch while the
+// store is asked does not undo that it may have been there.
+func (l *launch) reaches(ctx workflow.Context, f rampart.Flag) {
+	l.highest = max(l.highest, f.Exposure)
+	l.flag.HighWater = max(l.flag.HighWater, f.HighWater)
+	if l.firstExposed.IsZero() && exposing(f) {
+		l.firstExposed = workflow.Now(ctx)
+	}
 }
 
 // write puts a document into the store under the next fence, and waits for it like
@@ -185,14 +224,17 @@ func (l *launch) write(ctx workflow.Context, verb string, f rampart.Flag) error 
 // writeInput allocates the next fence. Fences only grow: by workflow time, and past
 // everything that this launch has written or seen.
 func (l *launch) writeInput(ctx workflow.Context, verb string, f rampart.Flag) activities.ExposeInput {
-	l.fence = max(l.fence+1, workflow.Now(ctx).UnixMilli())
+	l.fence++
+	if !l.clockAhead {
+		l.fence = max(l.fence, workflow.Now(ctx).UnixMilli())
+	}
 	f.Version = l.fence
 	in := activities.ExposeInput{
 		Flag: f, Pen: rampart.Pen{Owner: l.id, Fence: l.fence}, Acknowledged: l.acknowledged,
 		Verb: verb, By: f.ChangedBy, Reason: f.Reason, Lease: f.Lease,
 	}
-	if l.handing {
-		in.NewOwner = rampart.FlagID(l.plan.Environment, l.plan.Flag)
+	if l.handing { // the last write: the receipt waits for the readers to confirm it
+		in.NewOwner, in.Confirm = rampart.FlagID(l.plan.Environment, l.plan.Flag), true
 	}
 	return in
 }
@@ -202,16 +244,19 @@ func (l *launch) heard(ctx workflow.Context, in activities.ExposeInput, got acti
 	switch got.Answer {
 	case activities.Written:
 		l.acknowledged, l.revision, l.offAt = in.Pen.Fence, got.Revision, got.At
-		l.flag = in.Flag
-		l.highest = max(l.highest, in.Flag.Exposure)
+		l.flag, l.astray = in.Flag, false
 		return true, nil
 	case activities.Owned:
-		return false, &stop{state: rampart.Superseded, reason: "somebody else took the flag over: " + got.Detail}
+		return false, l.retake(ctx, got.Detail)
 	case activities.Dead:
-		return false, &stop{state: rampart.Killed, cause: rampart.CausePerson, reason: "the kill register is set", at: got.At}
-	case activities.Lost:
+		return false, l.killedBy(got)
+	case activities.Lost: // the taking of the pen may be lost as well
 		l.record(ctx, "", "the store had lost %s; writing it again", l.plan.Flag)
-		l.acknowledged = 0
+		l.acknowledged, l.astray = 0, true
+	case activities.Ahead:
+		l.record(ctx, "", "the clock of Temporal is ahead of the store's; writing %s next to what is stored", l.plan.Flag)
+		l.clockAhead, l.fence = true, got.Stored
+		return false, nil
 	case activities.Drifted:
 		l.record(ctx, "", "%s had been edited by hand; writing it again", l.plan.Flag)
 	}
@@ -219,8 +264,47 @@ func (l *launch) heard(ctx workflow.Context, in activities.ExposeInput, got acti
 	return false, nil
 }
 
-// openParachute writes the flag once more at its baseline and waits until the
-// readers confirm it: whoever can be told "still off" can be told "off".
+// killedBy is the stop of a launch that found its flag killed.
+func (l *launch) killedBy(got activities.Exposed) *stop {
+	s := &stop{state: rampart.Killed, cause: rampart.CausePerson, reason: "the kill register is set", at: got.At}
+	if got.Kill != nil {
+		l.killed, s.by, s.reason = got.Kill, got.Kill.By, got.Kill.Reason
+	}
+	return s
+}
+
+// retake takes the pen back where it may be with the flag's own workflow without
+// anybody having taken the flag over: the store has lost that this launch took it, or
+// has handed it on with a write whose answer nobody waited for. The store gives it
+// only then; whoever else holds the pen answers for the flag now.
+func (l *launch) retake(ctx workflow.Context, holder string) error {
+	taken := &stop{state: rampart.Superseded, reason: "somebody else took the flag over: " + holder}
+	if !l.astray {
+		return taken
+	}
+	l.fence++
+	f := workflow.ExecuteActivity(l.writing(ctx, "take the pen of "+l.plan.Flag+" back"), do.Retake, activities.RetakeInput{
+		Baseline: l.baselineDocument(ctx), Owner: l.id, At: l.fence,
+	})
+	if !l.urgent { // nothing stops a turning back
+		if err := l.await(ctx, f.IsReady); err != nil {
+			return err
+		}
+	}
+	var got activities.Retaken
+	if err := f.Get(ctx, &got); err != nil {
+		return err
+	}
+	if got.Answer != activities.Written {
+		return taken
+	}
+	l.record(ctx, "", "took the pen of %s back", l.plan.Flag)
+	l.fence, l.acknowledged, l.astray = got.Version, got.Version, l.handing
+	return nil
+}
+
+// openParachute waits until the readers confirm what the taking of the pen has
+// written, which exposes nobody: whoever can be told "still off" can be told "off".
 func (l *launch) openParachute(ctx workflow.Context) error {
 	p := l.plan.Parachute
 	for {

@@ -23,7 +23,7 @@ func (l *launch) listen(ctx workflow.Context) error {
 	}
 	if err := workflow.SetUpdateHandlerWithOptions(ctx, rampart.UpdateReview,
 		func(_ workflow.Context, a rampart.Approval) (rampart.Review, error) { return l.review(a), nil },
-		workflow.UpdateHandlerOptions{Description: "The dry run of an approval: would it count?"}); err != nil {
+		workflow.UpdateHandlerOptions{Validator: checkApproval, Description: "The dry run of an approval: would it count?"}); err != nil {
 		return err
 	}
 	for _, u := range []struct {
@@ -48,11 +48,8 @@ func (l *launch) listen(ctx workflow.Context) error {
 // checked puts the conditions that every request must meet before its own.
 func checked(check func(rampart.Ask) error) func(rampart.Ask) error {
 	return func(a rampart.Ask) error {
-		if a.By == "" {
-			return fmt.Errorf("the request does not say who makes it")
-		}
-		if len(a.Reason) > 2000 {
-			return fmt.Errorf("the reason is longer than 2000 characters")
+		if err := checkAsk(a); err != nil {
+			return err
 		}
 		return check(a)
 	}
@@ -70,8 +67,9 @@ func (l *launch) listenForKill(ctx workflow.Context) {
 		s := stop{state: rampart.Killed, cause: rampart.CausePerson, reason: "killed", at: workflow.Now(ctx).UnixMilli()}
 		var k rampart.Kill
 		if converter.GetDefaultDataConverter().FromPayload(raw.Payload(), &k) == nil && k.Killed {
+			k.Flag, k.By, k.Reason = l.plan.Flag, line(k.By, maxName), line(k.Reason, maxText)
 			l.killed, s.by, s.reason = &k, k.By, k.Reason
-		} else if text := strings.Trim(string(raw.Payload().GetData()), `"`); text != "" && text != "null" {
+		} else if text := strings.Trim(line(string(raw.Payload().GetData()), maxText), `"`); text != "" && text != "null" {
 			s.reason = text
 		}
 		l.stop(&s)
@@ -89,7 +87,10 @@ func (l *launch) listenForLoss(ctx workflow.Context) {
 			if !ch.Receive(ctx, &why) {
 				return
 			}
-			l.lost = why
+			l.lost = "the store was emptied"
+			if why != "" {
+				l.lost = line(why, maxName)
+			}
 			l.moved++
 		}
 	})
@@ -113,9 +114,12 @@ func (l *launch) mayPause(rampart.Ask) error {
 	return nil
 }
 
+// pause takes back a wish to advance: it would else be granted when the launch is
+// resumed, long after anybody looked.
 func (l *launch) pause(ctx workflow.Context, a rampart.Ask) (string, error) {
 	l.paused = &a
 	l.moved++
+	l.answerAdvance(a.By + " paused the launch")
 	l.record(ctx, a.By, "paused%s", after(": ", a.Reason))
 	return fmt.Sprintf("paused at %s; the guard goes on", reach(l.flag)), nil
 }
@@ -130,10 +134,16 @@ func (l *launch) mayResume(rampart.Ask) error {
 	return nil
 }
 
+// resume undoes one thing at a time: whoever ends a pause has not decided on what
+// the launch was held for meanwhile.
 func (l *launch) resume(ctx workflow.Context, a rampart.Ask) (string, error) {
-	l.paused, l.onHold = nil, nil
 	l.moved++
 	l.record(ctx, a.By, "resumed%s", after(": ", a.Reason))
+	if l.paused != nil && l.onHold != nil {
+		l.paused = nil
+		return fmt.Sprintf("no longer paused, but held at %s: %s; resume again to go on all the same", reach(l.flag), l.onHold.reason), nil
+	}
+	l.paused, l.onHold = nil, nil
 	return fmt.Sprintf("goes on at %s", reach(l.flag)), nil
 }
 
@@ -153,7 +163,7 @@ func (l *launch) mayAdvance(a rampart.Ask) error {
 		return fmt.Errorf("to accept an undecided gate takes a reason")
 	case l.asking >= 0:
 		return fmt.Errorf("the launch waits for approval of %s, which nothing skips", l.plan.Stages[l.asking].Phase)
-	case l.state != rampart.Watching && l.state != rampart.Baking && l.state != rampart.Held:
+	case !l.holding:
 		return fmt.Errorf("no hold to end: the launch is %s", l.state)
 	}
 	return nil
@@ -165,12 +175,12 @@ func (l *launch) doAdvance(ctx workflow.Context, a rampart.Ask) (string, error) 
 	l.advance = mine
 	l.moved++
 	l.record(ctx, a.By, "asks to end the hold early%s", after(": ", a.Reason))
-	err := workflow.Await(ctx, func() bool { return mine.answered || l.stopped != nil })
+	err := workflow.Await(ctx, func() bool { return mine.answered || l.ending() })
 	switch {
 	case err != nil:
 		return "", err
 	case !mine.answered:
-		return "", fmt.Errorf("the launch is turning back")
+		return "", fmt.Errorf("the launch is ending")
 	case mine.refusal != "":
 		return "", fmt.Errorf("not advanced: %s", mine.refusal)
 	}

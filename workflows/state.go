@@ -38,7 +38,10 @@ type launch struct {
 	// The flag, and the right to write it.
 	flag         rampart.Flag
 	acquired     bool
+	urgent       bool  // writes overtake routine work
 	handing      bool  // the next write hands the pen on
+	astray       bool  // the pen may be back with the flag's own workflow
+	clockAhead   bool  // of the store's: fences come from what is stored, not from the time
 	fence        int64 // of the last write that was tried
 	acknowledged int64 // of the last write that the store acknowledged
 	revision     int64 // of the store, after that write
@@ -54,6 +57,8 @@ type launch struct {
 	stepSince    time.Time
 	firstExposed time.Time
 	held         rampart.Duration
+	holding      bool // a step is being held, which a person may end early
+	stale        bool // since the last look that spoke for a raise, the gates were only guarded
 	memory       activities.Memory
 	told         map[string]int64
 	parachute    *rampart.Confirmed
@@ -65,6 +70,7 @@ type launch struct {
 	advance  *advance
 	lost     string // why the document must be written again
 	moved    int    // counts interventions, so that waits notice them
+	voided   int    // counts the times that approvals were voided
 	asking   int    // stage whose approval is awaited; -1: none
 	inbox    []arrival
 	approved []rampart.Approval
@@ -158,9 +164,14 @@ func message(err error) string {
 // writing are the options of activities that change the flag: short attempts, and
 // as many as it takes.
 func (l *launch) writing(ctx workflow.Context, summary string) workflow.Context {
-	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+	options := workflow.ActivityOptions{
 		StartToCloseTimeout: 10 * time.Second, Summary: summary, RetryPolicy: patiently,
-	})
+		ScheduleToCloseTimeout: workflow.GetActivityOptions(ctx).ScheduleToCloseTimeout, // of a raise
+	}
+	if l.urgent {
+		options.Priority = temporal.Priority{PriorityKey: 1}
+	}
+	return workflow.WithActivityOptions(ctx, options)
 }
 
 func (l *launch) stage() rampart.Stage {

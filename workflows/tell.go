@@ -48,7 +48,9 @@ func (l *launch) enter(ctx workflow.Context, i int) {
 
 // tell says where the launch stands, to everybody who looks.
 func (l *launch) tell(ctx workflow.Context, state rampart.State, format string, args ...any) {
-	l.state, l.note = state, fmt.Sprintf(format, args...)
+	if l.state, l.note = state, fmt.Sprintf(format, args...); state != rampart.Waiting {
+		l.waitingFor = ""
+	}
 	l.show(ctx)
 	workflow.SetCurrentDetails(ctx, l.board())
 }
@@ -84,14 +86,16 @@ func (l *launch) showStanding(ctx workflow.Context, step rampart.Step, done func
 		l.tell(ctx, rampart.Waiting, "waits at %s for consent to %s: %s", reach(l.flag), l.plan.Stages[l.asking].Phase, l.missing())
 	case l.baking:
 		l.tell(ctx, rampart.Baking, "baking at %s for %s", reach(l.flag), step.Hold)
-	case done == nil:
+	case done != nil:
+		l.tell(ctx, rampart.Waiting, "waits at %s for gates that answer, to expose more", reach(l.flag))
+	default:
 		l.tell(ctx, rampart.Watching, "watching %d gates at %s for %s", len(l.plan.GatesOf(l.stage())), reach(l.flag), step.Hold)
 	}
 }
 
 // record adds a line to the launch's story.
 func (l *launch) record(ctx workflow.Context, by, format string, args ...any) {
-	l.story = append(l.story, rampart.Chapter{At: workflow.Now(ctx).UnixMilli(), By: by, Text: fmt.Sprintf(format, args...)})
+	l.story = append(l.story, rampart.Chapter{At: workflow.Now(ctx).UnixMilli(), By: line(by, maxName), Text: line(fmt.Sprintf(format, args...), maxText)})
 	if len(l.story) > maxChapters {
 		l.story = append(l.story[:1], l.story[len(l.story)-maxChapters+1:]...)
 	}
@@ -148,7 +152,9 @@ func (l *launch) notify(ctx workflow.Context, event string, urgent bool, format 
 			if err := workflow.ExecuteActivity(ctx, do.Notify, activities.NotifyInput{Channel: channel, Notice: n}).Get(ctx, nil); err != nil {
 				sent.Error = message(err)
 			}
-			l.notices = append(l.notices, sent)
+			if l.notices = append(l.notices, sent); len(l.notices) > maxNotices {
+				l.notices = l.notices[1:]
+			}
 		})
 	}
 }
