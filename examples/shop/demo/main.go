@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/examples/shop"
 	"github.com/rampart-dev/rampart/flagstore"
 	"github.com/rampart-dev/rampart/internal/devstack"
 	"github.com/rampart-dev/rampart/planfile"
@@ -126,12 +127,14 @@ func (d *demo) linger() {
 		"what the worker exports", "http://"+d.stack.Worker+"/metrics",
 	)
 	d.screen.say("")
-	d.screen.say("In another terminal, .cache/demo/rampart finds it all with")
+	d.screen.say("In another terminal you can launch the new checkout yourself, and break it:")
+	d.screen.say("")
 	for _, variable := range d.stack.Env() {
 		d.screen.say("  export %s", variable)
 	}
-	d.screen.say("and the new checkout gets another bug with")
-	d.screen.say(`  curl -X PUT %s -d '{"newLatency": "300ms"}'`, d.faultsURL)
+	d.screen.say("  .cache/demo/rampart start %s --as %s", planPath, mel)
+	d.screen.say("  .cache/demo/rampart watch %s", shop.FlagName)
+	d.screen.say(`  curl -X PUT %s -d '{"newErrors": 40}'`, d.faultsURL)
 	d.screen.say("")
 	d.screen.say("Ctrl-C stops everything.")
 }
