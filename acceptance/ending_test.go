@@ -8,6 +8,7 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/temporaltest"
 )
 
 func TestHarmTurnsTheLaunchBackAndIsTold(t *testing.T) {
@@ -73,23 +74,35 @@ func TestCancellingTheWorkflowTurnsTheFlagBackFirst(t *testing.T) {
 // Nobody is there to renew the lease: the readers go back by themselves.
 func TestExposureDoesNotOutliveItsGuardForLong(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
-	first := s.work()
-	r := s.read("checkout-v2")
-	plan := s.aPlan("checkout-v2")
-	plan.Stages[0].Steps[0].Hold = rampart.Duration(time.Hour)
-	plan.Lease = &rampart.Lease{End: seconds(8)}
-	l := s.start(plan)
-	l.awaitsThat("ten percent have been looked at", func(p rampart.Progress) bool { return p.Exposure == ten && p.Looks >= 1 })
-	r.awaits("on", "checkout-v2", func(saw sight) bool { return saw.Lowest })
+	for _, c := range []struct {
+		name string
+		gone func(s *stack, first *worker)
+		back func(s *stack)
+	}{
+		{"all workers are gone", func(_ *stack, first *worker) { first.kill() }, func(s *stack) { s.work() }},
+		{"Temporal is gone", func(s *stack, _ *worker) { s.temporal.Kill() }, func(s *stack) { s.temporal.Restart() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStackOn(t, temporaltest.Start(t))
+			first := s.work()
+			r := s.read("checkout-v2")
+			plan := s.aPlan("checkout-v2")
+			plan.Stages[0].Steps[0].Hold = rampart.Duration(time.Hour)
+			plan.Lease = &rampart.Lease{End: seconds(8)}
+			l := s.start(plan)
+			l.awaitsThat("ten percent have been looked at", func(p rampart.Progress) bool { return p.Exposure == ten && p.Looks >= 1 })
+			r.awaits("on", "checkout-v2", func(saw sight) bool { return saw.Lowest })
 
-	first.kill()
+			c.gone(s, first)
 
-	r.awaits("off, though nobody wrote that", "checkout-v2", func(saw sight) bool { return saw.Exposure == ten && !saw.Lowest })
-	s.work()
-	out := l.ends(rampart.TurnedBack)
-	require.Equal(t, rampart.CauseLease, out.Cause)
-	l.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "turn-back 0 %")
+			r.awaits("off, though nobody wrote that", "checkout-v2", func(saw sight) bool { return saw.Exposure == ten && !saw.Lowest })
+			c.back(s)
+			out := l.ends(rampart.TurnedBack)
+			require.Equal(t, rampart.CauseLease, out.Cause)
+			l.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "turn-back 0 %")
+		})
+	}
 }
 
 func TestWorkerRefusesAStoreOfAnotherNamespaceOrEnvironment(t *testing.T) {

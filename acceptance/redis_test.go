@@ -69,6 +69,31 @@ func TestEmptiedRedisGetsBackEveryFlagAsItStood(t *testing.T) {
 	ramping.ends(rampart.Launched)
 }
 
+// The pen of the launch, and all that it wrote, is lost while it turns back.
+func TestLaunchIsTurnedBackWhereRedisComesBackEmpty(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.work()
+	r := s.read("checkout-v2")
+	l := s.standAtTen("checkout-v2")
+	s.redis.Kill()
+	_, err := s.people.TurnBack(t.Context(), "checkout-v2", rampart.Ask{By: "bo", Reason: "the shop looks odd"})
+	require.NoError(t, err)
+	l.awaits(rampart.TurningBack, ten)
+
+	s.redis.Restart()
+
+	l.ends(rampart.TurnedBack)
+	l.requirePath("turn-back 0 %")
+	r.awaits("off", "checkout-v2", func(saw sight) bool { return saw.Exposure == 0 && !saw.Lowest })
+	require.Equal(t, rampart.FlagID(s.env, "checkout-v2"), s.entry("checkout-v2").Owner)
+	eventually(t, "the store has an epoch again", func() (bool, any) {
+		meta, err := s.people.Store.Meta(t.Context())
+		return err == nil && meta.Epoch != "", meta
+	})
+	s.standAtTen("checkout-v2") // it can be launched again
+}
+
 // requireSteady makes sure that a reader that lived through the loss saw none of it.
 func (s *stack) requireSteady(r *reader, before map[string]flagstore.Entry) {
 	s.t.Helper()

@@ -46,8 +46,5 @@ func TestKillNeedsNoTemporalAndTheLaunchNoticesWhenItIsBack(t *testing.T) {
 	require.Contains(t, out.Receipt.Text, "(3 of 3 readers)")
 	require.NotZero(t, out.Receipt.Everywhere)
 	l.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "kill 0 %", "kill 0 %") // of the register, and of the document
-	eventually(t, "the flag's own workflow knows of the kill", func() (bool, any) {
-		intent, err := s.people.Intent(t.Context(), "checkout-v2")
-		return err == nil && intent.Launch == "" && intent.Kill != nil && intent.Kill.Killed, intent
-	})
+	s.awaitsKillKnown("checkout-v2")
 }
