@@ -39,6 +39,11 @@ type rig struct {
 	by     string
 	metric func(query string, at time.Time) (float64, error)
 
+	wrote    func(in activities.ExposeInput)  // after a write, before the launch has its answer
+	verified func(in activities.VerifyInput)  // after an author was established, likewise
+	acquired func(in activities.AcquireInput) // after the pen was taken, likewise
+	taken    func(at time.Time)               // after a look, likewise
+
 	mu      sync.Mutex
 	notices []activities.Notice
 	watches []string // IDs of the watches, in the order in which they began
@@ -84,18 +89,37 @@ func (r *rig) registerActivities() {
 		Store: r.store, Judge: gates.New(gates.Options{Source: metrics{r}, ScrapeLag: time.Millisecond}),
 		Notifier: r, Identity: activities.Payload{}, Namespace: "namespace-id", Now: r.Now,
 	}
-	r.RegisterActivity(a.Acquire)
-	r.RegisterActivity(a.Expose)
+	register(r, "Acquire", a.Acquire, func(in activities.AcquireInput) { call(r.acquired, in) })
+	register(r, "Expose", a.Expose, func(in activities.ExposeInput) { call(r.wrote, in) })
+	register(r, "VerifyApproval", a.VerifyApproval, func(in activities.VerifyInput) { call(r.verified, in) })
+	r.RegisterActivity(a.Retake)
 	r.RegisterActivity(a.Confirm)
-	r.RegisterActivity(a.VerifyApproval)
 	r.RegisterActivity(a.Notify)
 	r.RegisterActivity(a.Recall)
 	r.RegisterActivityWithOptions(func(ctx context.Context, in activities.WatchInput) (activities.Watched, error) {
 		if !r.current(activity.GetInfo(ctx).ActivityID) {
 			return activities.Watched{}, temporal.NewNonRetryableApplicationError("cancelled", "Ghost", nil)
 		}
-		return a.Watch(ctx, in)
+		got, err := a.Watch(ctx, in)
+		call(r.taken, r.Now())
+		return got, err
 	}, activity.RegisterOptions{Name: "Watch"})
+}
+
+// register registers an activity after which a test may interfere, when the world has
+// changed but the workflow does not know it yet.
+func register[In, Out any](r *rig, name string, do func(context.Context, In) (Out, error), then func(In)) {
+	r.RegisterActivityWithOptions(func(ctx context.Context, in In) (Out, error) {
+		out, err := do(ctx, in)
+		then(in)
+		return out, err
+	}, activity.RegisterOptions{Name: name})
+}
+
+func call[In any](do func(In), in In) {
+	if do != nil {
+		do(in)
+	}
 }
 
 // current is false of a watch that was cancelled: the test environment, unlike the
