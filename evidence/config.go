@@ -67,8 +67,8 @@ type Masses struct {
 	Overtime float64 `json:"overtime"`
 }
 
-// DefaultMasses: most harm is there from the first exposure on, the rest begins
-// with a phase or at any time. The k-th restart beyond the plan takes
+// DefaultMasses returns the masses of a launch of which nothing else is known: most
+// harm is there from the first exposure on, the rest begins with a phase or at any time. The k-th restart beyond the plan takes
 // Overtime / (k (k + 1)), so that there is always mass left.
 func DefaultMasses() Masses {
 	return Masses{First: 0.45, Phases: 0.225, Restarts: 0.225, Overtime: 0.1}
