@@ -47,7 +47,7 @@ func (l *launch) stand(ctx workflow.Context, step rampart.Step, done func() bool
 		l.showStanding(ctx, step, done)
 		if mode == activities.Guard && !exposing(l.flag) {
 			moved := l.moved
-			if err := l.await(ctx, func() bool { return l.moved != moved || done != nil && done() }); err != nil {
+			if err := l.await(ctx, func() bool { return l.moved != moved || l.lost != "" || done != nil && done() }); err != nil {
 				return err
 			}
 			continue
@@ -80,15 +80,26 @@ func (l *launch) mode(done func() bool) activities.Mode {
 // look runs one watch until it finds something, a person intervenes, or done. Of
 // the latter two it returns nothing: the next watch goes on where this one was.
 func (l *launch) look(ctx workflow.Context, mode activities.Mode, step rampart.Step, done func() bool) (activities.Watched, error) {
-	ctx, cancel := workflow.WithCancel(ctx)
+	watched, cancel := workflow.WithCancel(ctx)
 	defer cancel()
-	moved := l.moved
-	f := workflow.ExecuteActivity(l.watching(ctx, mode, step), do.Watch, l.watchInput(mode, step))
-	if err := l.await(ctx, func() bool { return f.IsReady() || l.moved != moved || done != nil && done() }); err != nil {
-		return activities.Watched{}, err
-	}
-	if !f.IsReady() {
-		return activities.Watched{}, nil
+	moved, version := l.moved, l.acknowledged
+	f := workflow.ExecuteActivity(l.watching(watched, mode, step), do.Watch, l.watchInput(mode, step))
+	for {
+		intervened := func() bool { return l.moved != moved || done != nil && done() }
+		if err := l.await(ctx, func() bool { return f.IsReady() || l.lost != "" || intervened() }); err != nil {
+			return activities.Watched{}, err
+		}
+		if f.IsReady() {
+			break
+		}
+		if intervened() {
+			return activities.Watched{}, nil
+		}
+		// The watch goes on meanwhile: its heartbeat is all that is left of the evidence,
+		// and would be lost with it.
+		if err := l.mendLoss(ctx); err != nil {
+			return activities.Watched{}, err
+		}
 	}
 	var got activities.Watched
 	if err := f.Get(ctx, &got); err != nil {
@@ -97,6 +108,9 @@ func (l *launch) look(ctx workflow.Context, mode activities.Mode, step rampart.S
 	l.memory, l.held = got.Memory, got.Memory.Held
 	if got.Cause != "" {
 		l.told[got.Cause] = got.Memory.Lasting[got.Cause]
+	}
+	if got.Found == activities.FoundLoss && version != l.acknowledged {
+		return activities.Watched{}, nil // it guarded what was mended meanwhile
 	}
 	if mode == activities.Advance && l.advance == nil && (got.Found == activities.FoundPass || got.Found == activities.FoundRefusal) {
 		return activities.Watched{}, nil // the wish was taken back meanwhile

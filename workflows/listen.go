@@ -91,7 +91,6 @@ func (l *launch) listenForLoss(ctx workflow.Context) {
 			if why != "" {
 				l.lost = line(why, maxName)
 			}
-			l.moved++
 		}
 	})
 }
