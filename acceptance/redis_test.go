@@ -63,10 +63,32 @@ func TestEmptiedRedisGetsBackEveryFlagAsItStood(t *testing.T) {
 	require.ErrorContains(t, err, "second person")
 	_, err = s.people.Set(t.Context(), rampart.FlagChange{Flag: s.entry("by-hand").Flag, By: "bo"})
 	require.NoError(t, err)
-	_, err = s.people.Advance(t.Context(), "ramping", rampart.Ask{By: "bo"})
-	require.NoError(t, err)
+	eventually(t, "the hold is ended early", func() (bool, any) {
+		_, err := s.people.Advance(t.Context(), "ramping", rampart.Ask{By: "bo"})
+		return err == nil, err
+	})
 	ramping.approve(rampart.MaxPowerRamp)
 	ramping.ends(rampart.Launched)
+}
+
+// The evidence was in Redis, too. What is left of it is in the heartbeat of the watch.
+func TestEmptiedRedisCostsNoEvidence(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.work("--scrape-interval", "5s") // how far back it looks, should this machine be slow
+	s.serve("checkout-v2")
+	s.read("checkout-v2")
+	plan := s.comparing("checkout-v2")
+	plan.Stages[0].Steps[0] = rampart.Step{Percent: fifty, Hold: rampart.Duration(time.Hour)}
+	l := s.start(plan)
+	l.awaitsLooks(4)
+	held := l.memoryNow().Held
+
+	s.redis.Restart()
+
+	s.awaitsEpoch()
+	l.awaitsThat("it is held for longer than before", func(p rampart.Progress) bool { return p.Exposure == fifty && p.Held > held })
+	l.requireAllCounted()
 }
 
 // The pen of the launch, and all that it wrote, is lost while it turns back.
@@ -87,11 +109,17 @@ func TestLaunchIsTurnedBackWhereRedisComesBackEmpty(t *testing.T) {
 	l.requirePath("turn-back 0 %")
 	r.awaits("off", "checkout-v2", func(saw sight) bool { return saw.Exposure == 0 && !saw.Lowest })
 	require.Equal(t, rampart.FlagID(s.env, "checkout-v2"), s.entry("checkout-v2").Owner)
-	eventually(t, "the store has an epoch again", func() (bool, any) {
-		meta, err := s.people.Store.Meta(t.Context())
+	s.awaitsEpoch()
+	s.standAtTen("checkout-v2") // it can be launched again
+}
+
+// awaitsEpoch waits until the store says that all is there again.
+func (s *stack) awaitsEpoch() {
+	s.t.Helper()
+	eventually(s.t, "the store has an epoch again", func() (bool, any) {
+		meta, err := s.people.Store.Meta(s.t.Context())
 		return err == nil && meta.Epoch != "", meta
 	})
-	s.standAtTen("checkout-v2") // it can be launched again
 }
 
 // requireSteady makes sure that a reader that lived through the loss saw none of it.

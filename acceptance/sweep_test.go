@@ -69,8 +69,5 @@ func TestFlagWhoseWorkflowIsStuckKeepsNoOtherFromComingBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, meta.Epoch, "not everything is there again")
 	require.NoError(t, s.people.Temporal.TerminateWorkflow(t.Context(), stuck, "", "it is stuck"))
-	eventually(t, "the store has an epoch again", func() (bool, any) {
-		meta, err := s.people.Store.Meta(t.Context())
-		return err == nil && meta.Epoch != "", meta
-	})
+	s.awaitsEpoch()
 }

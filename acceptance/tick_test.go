@@ -59,10 +59,11 @@ func (l *launch) pauseAndResume(times int) {
 // awaitsLooks waits until the gates have been looked at so many times more.
 func (l *launch) awaitsLooks(n int64) {
 	l.t.Helper()
-	before := l.memoryNow().Looks
+	before, err := l.memory()
+	require.NoError(l.t, err)
 	eventually(l.t, fmt.Sprintf("%d looks more", n), func() (bool, any) {
 		m, err := l.memory()
-		return err == nil && m.Looks >= before+n, err
+		return err == nil && m.Looks >= before.Looks+n, err
 	})
 }
 

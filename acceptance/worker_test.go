@@ -97,3 +97,33 @@ func (s *stack) awaitPending(activity, flag string) {
 		return false, d.GetPendingActivities()
 	})
 }
+
+// The last write of a launch hands the pen on. Redis is frozen with that write under
+// way, so nobody knows whether it is done when a person turns the launch back.
+func TestTurningBackOvertakesAFinishThatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	s.work()
+	r := s.read("checkout-v2")
+	plan := s.aPlan("checkout-v2")
+	plan.Every = seconds(3)
+	plan.Stages = plan.Stages[:1]
+	plan.Finish.Bake = seconds(5)
+	l := s.start(plan)
+	l.awaits(rampart.Baking, rampart.Full)
+	before := l.memoryNow().Looks
+	l.awaitsThat("everybody has been looked at once", func(p rampart.Progress) bool { return p.Looks > before })
+	s.redis.Freeze()
+	s.awaitPending("Expose", "checkout-v2")
+
+	_, err := s.people.TurnBack(t.Context(), "checkout-v2", rampart.Ask{By: "bo", Reason: "the shop looks odd"})
+	require.NoError(t, err)
+	s.redis.Thaw()
+
+	l.ends(rampart.TurnedBack)
+	r.awaits("off", "checkout-v2", func(saw sight) bool { return saw.Exposure == 0 && !saw.Lowest })
+	require.Equal(t, rampart.FlagID(s.env, "checkout-v2"), s.entry("checkout-v2").Owner)
+	intent, err := s.people.Intent(t.Context(), "checkout-v2")
+	require.NoError(t, err)
+	require.Empty(t, intent.Launch, "the flag's own workflow answers for it")
+}
