@@ -75,7 +75,8 @@ type fleet struct {
 }
 
 type expectation struct {
-	on bool
+	flag string
+	on   bool
 	*tally
 }
 
@@ -102,8 +103,8 @@ func openFleet(ctx context.Context, redisURL, environment string) (*fleet, error
 }
 
 // expect begins to count the readers that decide so.
-func (f *fleet) expect(on bool) *tally {
-	e := &expectation{on: on, tally: newTally(readers, func(i int) bool { return f.feeds[i].decides(on) })}
+func (f *fleet) expect(flag string, on bool) *tally {
+	e := &expectation{flag: flag, on: on, tally: newTally(readers, func(i int) bool { return f.feeds[i].decides(flag, on) })}
 	f.expected.Store(e)
 	return e.tally
 }
@@ -138,8 +139,10 @@ func (w *watchedFeed) open(ctx context.Context) error {
 		return err
 	}
 	w.client.Store(c)
-	if !w.decides(true) {
-		return fmt.Errorf("reader %d does not have %s on", w.reader, killedFlag)
+	for i := range killedFlags {
+		if !w.decides(killed(i), true) {
+			return fmt.Errorf("reader %d does not have %s on", w.reader, killed(i))
+		}
 	}
 	return nil
 }
@@ -151,7 +154,9 @@ func (w *watchedFeed) close() error {
 	return w.Store.Close()
 }
 
-func (w *watchedFeed) decides(on bool) bool { return w.client.Load().On(killedFlag, subject) == on }
+func (w *watchedFeed) decides(flag string, on bool) bool {
+	return w.client.Load().On(flag, subject) == on
+}
 
 // Follow implements flagstore.Feed.
 func (w *watchedFeed) Follow(ctx context.Context) (flagstore.Subscription, error) {
@@ -180,7 +185,7 @@ func (s *watchedSubscription) Next(ctx context.Context) (flagstore.Change, error
 
 // applied tells what the client decides now.
 func (w *watchedFeed) applied() {
-	if e := w.fleet.expected.Load(); e != nil && w.decides(e.on) {
+	if e := w.fleet.expected.Load(); e != nil && w.decides(e.flag, e.on) {
 		e.tell(w.reader)
 	}
 }

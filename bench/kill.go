@@ -21,9 +21,11 @@ var killing = benchmark{names: []string{"kill_p99_over_publish_p99"}, run: kill}
 
 const (
 	readers      = 1000
-	killedFlag   = "checkout-v2"
+	killedFlags  = 20 // each is killed in its turn, and then all are restored
 	killPatience = 30 * time.Second
 )
+
+func killed(i int) string { return fmt.Sprintf("checkout-v%d", i%killedFlags) }
 
 func kill(ctx context.Context, b *bench) ([]figure.Figure, error) {
 	rdb, err := dial(b.stack.Redis)
@@ -64,25 +66,27 @@ func kill(ctx context.Context, b *bench) ([]figure.Figure, error) {
 	return []figure.Figure{{Name: "kill_p99_over_publish_p99", Value: p99, Most: 1.5}}, nil
 }
 
-// prepareKills writes the flag, with everybody on, and returns the size of the
+// prepareKills writes the flags, with everybody on, and returns the size of the
 // message that a kill publishes.
 func prepareKills(ctx context.Context, store *flagstore.Store, rdb *redis.Client) (int, error) {
 	if err := store.Setup(ctx, "bench"); err != nil {
 		return 0, err
 	}
-	plan := rampart.Plan{Flag: killedFlag, Owner: "bench", Purpose: "To be killed"}.WithDefaults()
-	f := plan.NewFlag()
-	f.Exposure = rampart.Full
 	pen := rampart.Pen{Owner: "bench", Fence: time.Now().UnixMilli()}
-	if _, err := store.Put(ctx, flagstore.Write{Flag: f, Pen: pen, Verb: "set", By: "bench"}); err != nil {
-		return 0, err
+	for i := range killedFlags {
+		plan := rampart.Plan{Flag: killed(i), Owner: "bench", Purpose: "To be killed"}.WithDefaults()
+		f := plan.NewFlag()
+		f.Exposure = rampart.Full
+		if _, err := store.Put(ctx, flagstore.Write{Flag: f, Pen: pen, Verb: "set", By: "bench"}); err != nil {
+			return 0, err
+		}
 	}
 	listener := rdb.PSubscribe(ctx, "rampart:{"+store.Environment()+"}:*")
 	defer func() { _ = listener.Close() }()
 	if _, err := listener.Receive(ctx); err != nil {
 		return 0, fmt.Errorf("listen: %w", err)
 	}
-	k, err := store.Kill(ctx, killedFlag, "bench", reason(0))
+	k, err := store.Kill(ctx, killed(0), "bench", reason(0))
 	if err != nil {
 		return 0, err
 	}
@@ -90,7 +94,7 @@ func prepareKills(ctx context.Context, store *flagstore.Store, rdb *redis.Client
 	if err != nil {
 		return 0, fmt.Errorf("listen: %w", err)
 	}
-	_, err = store.Lift(ctx, killedFlag, "bench", "the next one", k.Kill.Version)
+	_, err = store.Lift(ctx, killed(0), "bench", "the next round", k.Kill.Version)
 	return len(message.Payload), err
 }
 
@@ -105,6 +109,7 @@ type duel struct {
 	rdb     *redis.Client
 	bare    *subscribers
 	payload string
+	dead    []rampart.Kill
 
 	kills, publishes, acknowledged, confirmed figure.Samples // ms
 }
@@ -120,15 +125,19 @@ func (d *duel) run(ctx context.Context, rounds int) error {
 				return fmt.Errorf("round %d: %w", i+1, err)
 			}
 		}
+		if len(d.dead) == killedFlags {
+			if err := d.restore(ctx); err != nil {
+				return fmt.Errorf("round %d: %w", i+1, err)
+			}
+		}
 	}
 	return nil
 }
 
-// kill takes one sample, and brings everything back to where it was.
 func (d *duel) kill(ctx context.Context, i int) error {
-	seen := d.fleet.expect(false)
+	seen := d.fleet.expect(killed(i), false)
 	began := time.Now()
-	k, err := d.store.Kill(ctx, killedFlag, "bench", reason(i))
+	k, err := d.store.Kill(ctx, killed(i), "bench", reason(i))
 	if err != nil {
 		return err
 	}
@@ -143,14 +152,22 @@ func (d *duel) kill(ctx context.Context, i int) error {
 	d.kills = append(d.kills, ms(last.Sub(began)))
 	d.acknowledged = append(d.acknowledged, ms(acknowledged))
 	d.confirmed = append(d.confirmed, ms(time.Since(began)-settle))
+	d.dead = append(d.dead, k.Kill)
+	return nil
+}
 
-	seen = d.fleet.expect(true)
-	if _, err := d.store.Lift(ctx, killedFlag, "bench", "the next one", k.Kill.Version); err != nil {
-		return err
+// restore brings every flag back on.
+func (d *duel) restore(ctx context.Context) error {
+	for _, k := range d.dead {
+		seen := d.fleet.expect(k.Flag, true)
+		if _, err := d.store.Lift(ctx, k.Flag, "bench", "the next round", k.Version); err != nil {
+			return err
+		}
+		if _, err := seen.wait(ctx); err != nil {
+			return fmt.Errorf("lift: %w", err)
+		}
 	}
-	if _, err := seen.wait(ctx); err != nil {
-		return fmt.Errorf("lift: %w", err)
-	}
+	d.dead = nil
 	meta, err := d.store.Meta(ctx)
 	if err != nil {
 		return err
