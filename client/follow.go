@@ -18,7 +18,7 @@ const (
 	probeSoonest  = 200 * time.Millisecond // where a busy feed falls silent
 	messageWithin = 100 * time.Millisecond // that a message may come after the write is visible
 	confirmEvery  = 10 * time.Second       // readers are forgotten after a minute
-	confirmTakes  = 100 * time.Microsecond // of a reader and the store together, at one confirmation
+	confirmTakes  = 200 * time.Microsecond // twice what a reader and the store spend on one confirmation
 	confirmWithin = time.Second            // after a change that asks for it, however many readers there are
 	firstBackoff  = 50 * time.Millisecond  // between attempts to follow; doubled up to
 	lastBackoff   = 5 * time.Second        // so that a store that comes back is found soon

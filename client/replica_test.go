@@ -293,9 +293,9 @@ func TestReadersOfALargeFleetConfirmOneAfterTheOther(t *testing.T) {
 		asked := feed.put(checkout(2, 0))
 		asked.Confirm = true
 		feed.publish(asked)
-		pass(49 * time.Millisecond)
+		pass(99 * time.Millisecond)
 		require.Less(t, feed.reader("reader-1").Revision, asked.Revision, "first the change must reach everybody")
-		pass(52 * time.Millisecond)
+		pass(102 * time.Millisecond)
 		require.Equal(t, asked.Revision, feed.reader("reader-1").Revision)
 	})
 }
