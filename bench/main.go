@@ -59,7 +59,7 @@ type bench struct {
 func main() {
 	flagstore.SilenceDriver()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
 	var err error
 	if len(os.Args) > 1 && os.Args[1] == workerCommand {
 		err = work(ctx, os.Args[2:])
@@ -71,7 +71,7 @@ func main() {
 		if hint := rampart.HintOf(err); hint != "" {
 			fmt.Fprintln(os.Stderr, "    hint:", hint)
 		}
-		os.Exit(1) //nolint:gocritic // there is nothing to defer for
+		os.Exit(1)
 	}
 }
 
