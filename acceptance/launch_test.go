@@ -46,7 +46,7 @@ type launch struct {
 }
 
 // start starts a launch, as rita, and from then on makes sure that no tick of it is
-// judged twice.
+// judged twice, and in the end that its history can be replayed.
 func (s *stack) start(plan rampart.Plan) *launch {
 	s.t.Helper()
 	plan = plan.WithDefaults()
@@ -56,6 +56,7 @@ func (s *stack) start(plan rampart.Plan) *launch {
 	require.NoError(s.t, err)
 	l.run = started.Run
 	l.witnessTicks()
+	s.t.Cleanup(l.requireReplayable)
 	return l
 }
 

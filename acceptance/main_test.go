@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,7 +15,17 @@ import (
 // Programs of this checkout, built once.
 var rampartProgram, shopProgram string
 
+// atOnce is how many tests run at once where -parallel says nothing else. They wait
+// far more than they compute.
+const atOnce = "4"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	told := false
+	flag.Visit(func(f *flag.Flag) { told = told || f.Name == "test.parallel" })
+	if !told {
+		_ = flag.Set("test.parallel", atOnce)
+	}
 	flagstore.SilenceDriver()
 	os.Exit(run(m))
 }

@@ -90,6 +90,12 @@ func (p *process) kill() {
 	<-p.gone
 }
 
+// freeze stops the process in mid-breath; what others have sent to it stays unread.
+func (p *process) freeze() { require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGSTOP)) }
+
+// thaw lets it go on.
+func (p *process) thaw() { require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGCONT)) }
+
 // ends waits until the process has ended by itself, and returns its exit code.
 func (p *process) ends() int {
 	p.t.Helper()

@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -126,4 +127,34 @@ func TestTurningBackOvertakesAFinishThatIsUnderWay(t *testing.T) {
 	intent, err := s.people.Intent(t.Context(), "checkout-v2")
 	require.NoError(t, err)
 	require.Empty(t, intent.Launch, "the flag's own workflow answers for it")
+}
+
+// A worker stops in mid-breath, as one on a machine that is being moved, and wakes up
+// when others have long done its work.
+func TestWorkerThatWakesUpLateChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	first := s.work()
+	r := s.read("checkout-v2")
+	l := s.start(s.aPlan("checkout-v2"))
+	l.awaits(rampart.Watching, ten)
+	s.redis.Freeze()
+	_, err := s.people.TurnBack(t.Context(), "checkout-v2", rampart.Ask{By: "bo", Reason: "the shop looks odd"})
+	require.NoError(t, err)
+	s.awaitPending("Expose", "checkout-v2")
+	first.freeze()
+	s.redis.Thaw()
+	s.work()
+	l.ends(rampart.TurnedBack)
+	again := s.standAtTen("checkout-v2")
+
+	first.thaw()
+
+	eventually(t, "the worker is awake", func() (bool, any) {
+		status, body, err := get("http://" + first.address + "/readyz")
+		return status == http.StatusOK && err == nil, body
+	})
+	again.awaitsLooks(3)
+	r.awaits("as the second launch has it", "checkout-v2", func(saw sight) bool { return saw.Exposure == ten && saw.Lowest })
+	again.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "turn-back 0 %", "acquire 0 %", "expose 10 %")
 }
