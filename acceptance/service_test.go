@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,8 +22,10 @@ import (
 // does: by way of the client, scraped by Prometheus. Which of them fail is not left
 // to chance: every so many of an arm.
 type service struct {
-	flags   *client.Client
-	onFails atomic.Int64 // every so many of the on arm
+	t        testing.TB
+	flags    *client.Client
+	onFails  atomic.Int64 // every so many of the on arm
+	onFailed atomic.Int64 // so many have
 }
 
 const (
@@ -38,7 +41,7 @@ func (s *stack) serve(flag string) *service {
 		Redis: s.redis.URL(), Environment: s.env, Service: "service", Registerer: registry, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(s.t, err)
-	v := &service{flags: flags}
+	v := &service{t: s.t, flags: flags}
 	v.onFails.Store(usuallyFails)
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -69,7 +72,11 @@ func (v *service) work(flag string, stop chan struct{}) {
 				every = v.onFails.Load()
 			}
 			answered[on]++
-			request.End(answered[on]%every == 0)
+			failed := answered[on]%every == 0
+			if failed && on {
+				v.onFailed.Add(1)
+			}
+			request.End(failed)
 			i++
 		}
 		select {
