@@ -30,7 +30,7 @@ type Notifier interface {
 	Notify(ctx context.Context, channel string, n Notice) error
 }
 
-// Workflows is how the sweep speaks to the workflows of flags and launches.
+// Workflows is how activities speak to the workflows of flags and launches.
 type Workflows interface {
 	// Flags lists the flags that have a workflow of their own.
 	Flags(ctx context.Context) ([]string, error)
@@ -38,6 +38,8 @@ type Workflows interface {
 	Restore(ctx context.Context, flag, why string) error
 	// Killed tells a flag's workflow, and its launch if there is one, of a kill.
 	Killed(ctx context.Context, k rampart.Kill) error
+	// Open reports whether a workflow is running. One that Temporal does not know is not.
+	Open(ctx context.Context, workflowID string) (bool, error)
 }
 
 // Types of the errors that end a launch before it exposed anybody.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
@@ -55,7 +54,8 @@ type RestoreInput struct {
 	Launch string `json:"launch,omitempty"`
 }
 
-// Restored says what a restore found, and did.
+// Restored says what a restore found, and did. Its answer is written also where
+// nothing had to be.
 type Restored struct {
 	Answer  Answer `json:"answer"`
 	Version int64  `json:"version"` // of the document now
@@ -89,15 +89,26 @@ func (a *Activities) Restore(ctx context.Context, in RestoreInput) (Restored, er
 	if failed != nil {
 		return Restored{}, refused(failed)
 	}
-	if errors.Is(err, flagstore.ErrStale) {
-		return Restored{Answer: answer, Version: ack.Version}, nil
+	if answer == Owned && entry.Flag.Version < in.Flag.Version {
+		return Restored{Answer: Lost, Version: entry.Flag.Version}, a.takeLost(ctx, in, entry)
 	}
 	return Restored{Answer: answer, Version: ack.Version, Done: answer == Written}, nil
 }
 
-// sameFlag compares two documents, less the reason, which the store may clip.
+// takeLost takes the pen of a launch that has handed it back, which the store forgot:
+// what it has is older than what this workflow saw acknowledged.
+func (a *Activities) takeLost(ctx context.Context, in RestoreInput, was flagstore.Entry) error {
+	_, err := a.Store.Acquire(ctx, flagstore.AcquireInput{
+		Flag: in.Flag.Name, Owner: in.Pen.Owner, At: in.Pen.Fence, By: in.Pen.Owner, Reason: in.Why,
+		Takes: []string{rampart.LaunchID(a.Store.Environment(), in.Flag.Name)}, Seen: was.Flag.Version, Baseline: &in.Flag, Restore: true,
+	})
+	return refused(err)
+}
+
+// sameFlag compares two documents, less the reason, which the store may clip, and who
+// wrote it, which a restore changes.
 func sameFlag(a, b rampart.Flag) bool {
-	a.Reason, b.Reason = "", ""
+	a.Reason, b.Reason, a.ChangedBy, b.ChangedBy = "", "", "", ""
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)

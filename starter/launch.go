@@ -91,6 +91,12 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, by string) er
 	if err := s.guard(ctx); err != nil {
 		return err
 	}
+	if open, err := s.Open(ctx, rampart.LaunchID(s.Environment(), plan.Flag)); err != nil || open {
+		if open {
+			return s.already(plan.Flag)
+		}
+		return err
+	}
 	entry, err := s.Store.Get(ctx, plan.Flag)
 	switch {
 	case rampart.KindOf(err) == rampart.NotFound:
@@ -100,8 +106,6 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, by string) er
 	case entry.Kill != nil && entry.Kill.Killed:
 		return rampart.Errorf(rampart.Refused, "%s is killed (by %s: %s)", plan.Flag, entry.Kill.By, entry.Kill.Reason).
 			WithHint("somebody other than %s restores it first: rampart restore %s --reason …", entry.Kill.By, plan.Flag)
-	case entry.Owner == rampart.LaunchID(s.Environment(), plan.Flag) && s.open(ctx, entry.Owner):
-		return s.already(plan.Flag)
 	case entry.Flag.Exposure > plan.Stages[0].Steps[0].Percent:
 		return rampart.Errorf(rampart.Refused, "%s is exposed at %s already, above the plan's first step of %s",
 			plan.Flag, entry.Flag.Exposure, plan.Stages[0].Steps[0].Percent).
@@ -119,11 +123,19 @@ func (s *Starter) guard(ctx context.Context) error {
 	return s.Store.Guard(ctx, id)
 }
 
-func (s *Starter) open(ctx context.Context, workflowID string) bool {
+// Open reports whether a workflow is running. One that Temporal does not know is not.
+func (s *Starter) Open(ctx context.Context, workflowID string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	d, err := s.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
-	return err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
+	if told := s.told(err, ""); rampart.KindOf(told) == rampart.NotFound {
+		var space *serviceerror.NamespaceNotFound
+		if errors.As(err, &space) {
+			return false, told
+		}
+		return false, nil
+	}
+	return d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING, s.told(err, "")
 }
 
 func (s *Starter) startOptions(plan rampart.Plan, by string) client.StartWorkflowOptions {

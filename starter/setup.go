@@ -59,7 +59,10 @@ func (s *Starter) Setup(ctx context.Context) (Ready, error) {
 // epoch would tell them that nothing is missing.
 func (s *Starter) refuseEmptied(ctx context.Context) error {
 	meta, err := s.Store.Meta(ctx)
-	if err != nil || meta.Epoch != "" || !s.open(ctx, rampart.SweepID(s.Environment())) {
+	if err != nil || meta.Epoch != "" {
+		return err
+	}
+	if swept, err := s.Open(ctx, rampart.SweepID(s.Environment())); err != nil || !swept {
 		return err
 	}
 	return rampart.Errorf(rampart.Refused, "%s is set up in Temporal, and its store is empty: it has lost everything", s.Environment()).

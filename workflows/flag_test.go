@@ -22,7 +22,9 @@ func newFlagRig(t *testing.T) *rig {
 	options.ID = rampart.FlagID(env, r.plan.Flag)
 	r.SetStartWorkflowOptions(options)
 	r.RegisterWorkflow(workflows.Flag)
-	a := &activities.Activities{Store: r.store, Identity: activities.Payload{}, Now: r.Now}
+	a := &activities.Activities{Store: r.store, Identity: activities.Payload{}, Now: r.Now, Workflows: r}
+	r.RegisterActivity(a.Look)
+	r.RegisterActivity(a.Take)
 	r.RegisterActivity(a.KillState)
 	r.RegisterActivity(a.Lift)
 	r.RegisterActivity(a.Restore)
@@ -86,7 +88,10 @@ func TestAFlagUnderALaunchCannotBeChangedByHand(t *testing.T) {
 	var refused, later *reply
 	launch := rampart.LaunchID(env, r.plan.Flag)
 	r.at(time.Minute, func() { r.create() })
-	r.at(2*time.Minute, func() { r.SignalWorkflow(rampart.SignalLaunching, rampart.Handover{Launch: launch}) })
+	r.open = true
+	r.at(2*time.Minute, func() {
+		r.SignalWorkflow(rampart.SignalLaunching, rampart.Handover{Launch: launch, Flag: r.flag().Flag})
+	})
 	r.at(3*time.Minute, func() { refused = r.change(rampart.UpdateDisable, rampart.Ask{By: "bo"}) })
 	r.at(4*time.Minute, func() {
 		f := r.flag().Flag
@@ -95,8 +100,8 @@ func TestAFlagUnderALaunchCannotBeChangedByHand(t *testing.T) {
 	})
 	r.at(5*time.Minute, func() { later = r.change(rampart.UpdateDisable, rampart.Ask{By: "bo"}) })
 	intent := r.live(time.Hour)
-	require.ErrorContains(t, refused.refused, "is being launched")
-	require.NoError(t, later.refused)
+	require.ErrorContains(t, refused.err, "is being launched")
+	require.NoError(t, later.err)
 	require.Equal(t, rampart.Launched, intent.Last.State)
 }
 

@@ -181,7 +181,7 @@ func (l *launch) raise(ctx workflow.Context, f rampart.Flag) error {
 		}
 		l.reaches(ctx, f)
 		err := l.write(patience, "expose", f)
-		if !temporal.IsTimeoutError(err) {
+		if !gaveUp(err) {
 			return err
 		}
 		l.record(ctx, "", "the flag store did not take %s within %s; guarding on at %s", reach(f), rampart.Duration(raisePatience), reach(l.flag))

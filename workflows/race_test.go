@@ -298,3 +298,23 @@ func TestMoreConsentThanIsNeededIsRefused(t *testing.T) {
 	require.Len(t, p.Approvals, 1)
 	require.Contains(t, strings.Join(r.story(), "\n"), "has all the consent")
 }
+
+func TestARaiseThatTheStoreDoesNotTakeLeavesTheGuardAwake(t *testing.T) {
+	r := newRig(t, fivePhases())
+	r.at(4*day-time.Hour, func() { r.away = "Expose" }) // before the step to 10 %
+	harm := false
+	r.metric = func(string, time.Time) (float64, error) {
+		if harm {
+			return 4, nil
+		}
+		return 0, nil
+	}
+	var waiting rampart.Progress
+	r.at(4*day+6*time.Hour, func() { waiting, harm = r.progress(), true })
+	r.at(4*day+9*time.Hour, func() { r.away = "" })
+	out, err := r.walk()
+	require.NoError(t, err)
+	require.Equal(t, rampart.Percent(500), waiting.Exposure)
+	require.Equal(t, rampart.CauseBreach, out.Cause)
+	require.Equal(t, []float64{0, 1, 5, 0}, r.path(), "%v", r.story())
+}

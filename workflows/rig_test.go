@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -43,6 +44,9 @@ type rig struct {
 	verified func(in activities.VerifyInput)  // after an author was established, likewise
 	acquired func(in activities.AcquireInput) // after the pen was taken, likewise
 	taken    func(at time.Time)               // after a look, likewise
+
+	away string // the activity whose every attempt fails
+	open bool   // what Temporal says of the launch, where only the flag's workflow runs
 
 	mu      sync.Mutex
 	notices []activities.Notice
@@ -110,6 +114,10 @@ func (r *rig) registerActivities() {
 // changed but the workflow does not know it yet.
 func register[In, Out any](r *rig, name string, do func(context.Context, In) (Out, error), then func(In)) {
 	r.RegisterActivityWithOptions(func(ctx context.Context, in In) (Out, error) {
+		if r.away == name {
+			var none Out
+			return none, errors.New("the store does not answer")
+		}
 		out, err := do(ctx, in)
 		then(in)
 		return out, err
@@ -140,6 +148,18 @@ func (r *rig) Notify(_ context.Context, _ string, n activities.Notice) error {
 	r.notices = append(r.notices, n)
 	return nil
 }
+
+// Open implements activities.Workflows; the sweep's methods are nobody's.
+func (r *rig) Open(context.Context, string) (bool, error) { return r.open, nil }
+
+// Flags implements activities.Workflows.
+func (r *rig) Flags(context.Context) ([]string, error) { panic("the sweep does not run") }
+
+// Restore implements activities.Workflows.
+func (r *rig) Restore(context.Context, string, string) error { panic("the sweep does not run") }
+
+// Killed implements activities.Workflows.
+func (r *rig) Killed(context.Context, rampart.Kill) error { panic("the sweep does not run") }
 
 // metrics answers every query with what the test says.
 type metrics struct{ r *rig }

@@ -153,6 +153,16 @@ func (l *launch) stopBy(err error) *stop {
 	return &stop{state: rampart.TurnedBack, reason: "the launch could not go on: " + message(err)}
 }
 
+// gaveUp reports whether an activity that is tried again and again ran out of time. Of
+// that the server tells with the last failure, not with a timeout, unless an attempt
+// was under way.
+func gaveUp(err error) bool {
+	var failed *temporal.ActivityError
+	var app *temporal.ApplicationError
+	refused := errors.As(err, &app) && app.Type() == activities.TypeRefused
+	return errors.As(err, &failed) && !refused && !temporal.IsCanceledError(err)
+}
+
 func message(err error) string {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
