@@ -17,7 +17,7 @@ const (
 	DefaultExpressHold = Duration(time.Hour)
 	DefaultLeaseWarn   = Duration(5 * time.Minute)
 	DefaultBlindAfter  = Duration(15 * time.Minute)
-	DefaultParachute   = Duration(30 * time.Second) // three times what a reader takes between two confirmations
+	DefaultParachute   = Duration(75 * time.Second) // longer than a reader that died counts as there, which is a minute
 	DefaultCoolDown    = Duration(time.Hour)
 
 	DefaultProbeInterval = Duration(10 * time.Second)

@@ -30,7 +30,7 @@ func TestDefaultsAreTheStandardFivePhases(t *testing.T) {
 	require.Equal(t, rampart.Standard, p.Profile)
 	require.JSONEq(t, `[false, true]`, marshal(t, p.Values))
 	require.Equal(t, &rampart.Finish{Percent: rampart.Full, Bake: day}, p.Finish)
-	require.Equal(t, &rampart.Parachute{Share: rampart.Full, Wait: minute / 2}, p.Parachute)
+	require.Equal(t, &rampart.Parachute{Share: rampart.Full, Wait: 75 * minute / 60}, p.Parachute)
 	require.Equal(t, &rampart.BlindPolicy{Action: rampart.ActHold, After: 15 * minute}, p.OnBlind)
 	require.Equal(t, minute/2, p.Every)
 	require.Equal(t, rampart.Percent(500), p.Alpha)

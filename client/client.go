@@ -218,9 +218,23 @@ func (c *Client) Close() error {
 		c.stop()
 		c.done.Wait()
 		c.unregister()
+		c.leave()
 		if c.closing != nil {
 			err = c.closing()
 		}
 	})
 	return err
+}
+
+// leaveTimeout bounds how long a service that ends waits for the store.
+const leaveTimeout = time.Second
+
+// leave takes the client off the list of readers: a rolling deployment must not look
+// like readers that do not confirm. Where it fails, silence takes it off a minute later.
+func (c *Client) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	if err := c.feed.Leave(ctx, c.options.ID); err != nil {
+		c.log.Debug("the store could not be told that this reader is gone", "error", err)
+	}
 }

@@ -189,6 +189,13 @@ func (f *fakeFeed) Leases(context.Context) ([]rampart.LeaseTerm, time.Time, erro
 	return terms, time.Now(), nil
 }
 
+func (f *fakeFeed) Leave(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.readers, id)
+	return nil
+}
+
 func (f *fakeFeed) Confirm(_ context.Context, r flagstore.Reader) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -279,6 +279,18 @@ func TestReaderConfirms(t *testing.T) {
 	})
 }
 
+func TestReaderThatIsClosedIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, 0))
+		c := open(t, feed)
+		synctest.Wait()
+		require.NotZero(t, feed.reader("reader-1").Revision)
+		require.NoError(t, c.Close())
+		require.Zero(t, feed.reader("reader-1"))
+	})
+}
+
 func TestReadersOfALargeFleetConfirmOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := newFakeFeed()

@@ -230,6 +230,6 @@ func (c *CB) count(t Tick, m Moment) {
 	s.X1, s.N1, s.X0, s.N0 = s.X1+t.X1, s.N1+t.N1, s.X0+t.X0, s.N0+t.N0
 	s.Ratio.add(t)
 	if s.N0 > 0 {
-		s.Information += c.information(t, s.X0/s.N0, m.detect())
+		s.Information += c.information(t, max(s.X0/s.N0, m.LeastRate), m.detect())
 	}
 }

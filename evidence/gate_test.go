@@ -177,6 +177,25 @@ func TestCommonEventsAreCountedByTheirComplement(t *testing.T) {
 	require.Greater(t, counted.Information(), 5*fixed.Information())
 }
 
+func TestAServiceThatNeverFailsIsJudgedAtTheLeastRate(t *testing.T) {
+	quiet := evidence.Tick{N1: 1000, N0: 9000}
+	fold := func(m evidence.Moment) *evidence.Gate {
+		g := newLaunch(t, evidence.Budget{}, evidence.GateSpec{Name: "errors", Weight: 0.2}).Gate("errors")
+		for i := range 100 {
+			quiet.At = int64(i+1) * 15_000
+			_, err := g.Fold(quiet, m)
+			require.NoError(t, err)
+		}
+		return g
+	}
+	without := fold(evidence.Moment{Detect: 2})
+	require.Zero(t, without.CB().Information(), "twice nothing is nothing")
+	with := fold(evidence.Moment{Detect: 2, LeastRate: 0.001})
+	require.InDelta(t, 100*evidence.Information(1000, 9000, 0.001, 2), with.CB().Information(), 1e-9)
+	require.True(t, with.CouldHaveSeen())
+	require.Equal(t, without.LogE(), with.LogE(), "the floor decides passes, never evidence")
+}
+
 func TestAGatePassesOnlyIfItCouldHaveSeenHarm(t *testing.T) {
 	l := newLaunch(t, evidence.Budget{}, evidence.GateSpec{Name: "errors", Weight: 0.2})
 	g, w := l.Gate("errors"), reference(4, 0.05, 1, 0)

@@ -42,6 +42,11 @@ type Moment struct {
 	// Detect is the rate ratio of harm, above 1, that the gate must be able to
 	// see in this step before it may pass. Zero means 2.
 	Detect float64
+	// LeastRate is the base rate below which harm is not told from the ratio: a
+	// service that never fails is judged as if it failed this often. Without it
+	// such a service could never be seen to fail, and no gate of it would pass.
+	// Zero is no such floor. It decides passes only, never evidence.
+	LeastRate float64
 }
 
 // The restarts of the change-time mixture: harm is looked for from every ten

@@ -52,7 +52,7 @@ func (s *Store) Acquire(ctx context.Context, in AcquireInput) (Acquired, error) 
 	}
 	// Somebody else may write between the read and the script, which then says so.
 	ended := false
-	for range 20 {
+	for range rounds {
 		out, again, err := s.acquire(ctx, do, in, &ended)
 		if !again {
 			return out, err

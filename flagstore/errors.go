@@ -85,7 +85,7 @@ func (s *Store) fault(do string, err error) error {
 		return wrap(do, err)
 	}
 	unreachable := &rampart.Error{Kind: rampart.Unreachable, Msg: fmt.Sprintf("%s: redis at %s does not answer", do, s.address),
-		Hint: "check that Redis runs there and that this machine may connect to it", Err: err}
+		Hint: "check that Redis runs there and that this machine may connect to it, or name another one in RAMPART_REDIS", Err: err}
 	var network net.Error
 	switch {
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, redis.ErrClosed),

@@ -49,6 +49,8 @@ type Feed interface {
 	Follow(ctx context.Context) (Subscription, error)
 	// Confirm tells how far a reader has come, and returns how many readers are there.
 	Confirm(ctx context.Context, r Reader) (readers int, err error)
+	// Leave tells that a reader is gone, so that nobody waits for it.
+	Leave(ctx context.Context, id string) error
 }
 
 // A Subscription yields changes in the order in which they were published.

@@ -36,6 +36,23 @@ func (s *Store) Confirm(ctx context.Context, r Reader) (readers int, err error) 
 	return int(n[1]), nil
 }
 
+// Leave takes a reader off the list at once. One that dies without a word is taken
+// off after Silence; until then a launch and a kill wait for it in vain.
+func (s *Store) Leave(ctx context.Context, id string) error {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.HDel(ctx, s.key("readers"), id)
+		p.ZRem(ctx, s.key("readers:seen"), id)
+		p.ZRem(ctx, s.key("readers:at"), id)
+		return nil
+	})
+	if err != nil {
+		return s.fault("leave", err)
+	}
+	return nil
+}
+
 // Confirmed counts the readers that are there, and those of them that have
 // confirmed a revision.
 func (s *Store) Confirmed(ctx context.Context, revision int64) (confirmed, total int, err error) {

@@ -66,6 +66,19 @@ func TestReadersConfirm(t *testing.T) {
 	}
 }
 
+func TestAReaderThatLeavesIsNotCounted(t *testing.T) {
+	s, _ := open(t)
+	_, err := s.Confirm(t.Context(), flagstore.Reader{ID: "a", Revision: 5})
+	require.NoError(t, err)
+	_, err = s.Confirm(t.Context(), flagstore.Reader{ID: "b", Revision: 5})
+	require.NoError(t, err)
+	require.NoError(t, s.Leave(t.Context(), "a"))
+	require.NoError(t, s.Leave(t.Context(), "a"), "leaving twice is fine")
+	confirmed, total, err := s.Confirmed(t.Context(), 5)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 1}, []int{confirmed, total})
+}
+
 func TestConfirmRefusesReadersWithoutAName(t *testing.T) {
 	s, _ := open(t)
 	for _, r := range []flagstore.Reader{{}, {ID: strings.Repeat("x", 300)}, {ID: "a", Service: strings.Repeat("x", 300)}} {

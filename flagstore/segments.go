@@ -15,6 +15,10 @@ import (
 // MaxSegmentBytes bounds a segment's document: its keys at a hundred bytes each.
 const MaxSegmentBytes = 1 << 20
 
+// rounds bounds how often a write starts over because somebody else has written
+// between its read and its script. Each round is lost to a write that succeeded.
+const rounds = 100
+
 // PutSegment writes a segment and returns it as stored. Segments have no pen: the
 // last writer wins, under a version by the store's clock. A segment that says what
 // is stored already is left alone.
@@ -23,7 +27,7 @@ func (s *Store) PutSegment(ctx context.Context, g rampart.Segment, by, reason st
 	if err := checkSegment(g); err != nil {
 		return g, wrap(do, err)
 	}
-	for range 20 {
+	for range rounds {
 		out, again, err := s.putSegment(ctx, do, g, by, reason)
 		if !again {
 			return out, err

@@ -41,6 +41,17 @@ func restart(p rampart.Phase) time.Duration {
 	return evidence.RestartEarly
 }
 
+// leastRate is one bad event in a thousand: what a service that never fails is taken
+// to fail, so that a pass says that a doubling of at least that would have been seen.
+const leastRate = 0.001
+
+func leastRateOf(g rampart.Gate) float64 {
+	if g.Ratio == nil || g.Ratio.Worse == rampart.WorseLower {
+		return 0
+	}
+	return leastRate
+}
+
 // enroll gives every gate that gathers evidence its place in that of the launch. A
 // gate that comes later takes its weight from the reserve, where the weights of all
 // gates of the plan are until their stage begins.
@@ -112,6 +123,7 @@ func (g *gate) compare(look Look, s *State, spec rampart.Gate, saw sight) (none,
 	known := s.Evidence.Gate(key(spec))
 	if _, err := known.Fold(t, evidence.Moment{
 		Phase: look.PhaseIndex, Step: s.Step, Restart: restart(look.Phase), Detect: spec.DetectAt(look.Exposure),
+		LeastRate: leastRateOf(spec),
 	}); err != nil {
 		if a, _ := answerOf(err); a == missing {
 			return err, nil

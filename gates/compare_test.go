@@ -42,6 +42,14 @@ func TestRatio(t *testing.T) {
 			rampart.Pass, []string{"errors 1.00x on/off ("},
 		},
 		{
+			"a service that never fails passes once a doubling of one in a thousand would have shown", func(w *walk) rampart.Verdict {
+				w.world.requests(1000, 0, 9000, 0)
+				w.look.HoldOver = true
+				return w.ticks(60)
+			},
+			rampart.Pass, []string{"errors 0 of 60000 on"},
+		},
+		{
 			"without that information it is undecided", func(w *walk) rampart.Verdict {
 				w.world.requests(10, 0, 90, 1)
 				w.look.HoldOver = true

@@ -96,14 +96,19 @@ func readBounded(path string, form form, hint string) ([]byte, error) {
 		return nil, rampart.Errorf(rampart.Invalid, "there is no %s at %s", form.name, path).WithHint("%s", hint).Because(err)
 	}
 	if err != nil {
-		return nil, rampart.Errorf(rampart.Invalid, "open the %s", form.name).Because(err)
+		return nil, unreadable(form, err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, int64(form.limit)+1))
 	if err != nil {
-		return nil, rampart.Errorf(rampart.Invalid, "read %s", path).Because(err)
+		return nil, unreadable(form, err)
 	}
 	return data, nil
+}
+
+func unreadable(form form, err error) error {
+	return rampart.Errorf(rampart.Invalid, "the %s cannot be read", form.name).
+		WithHint("name a file that you may read, or - for standard input").Because(err)
 }
 
 // unrelated drops what validation says about paths that could not be decoded: a hold
