@@ -29,7 +29,7 @@ func (s *Starter) Approve(ctx context.Context, flag string, a rampart.Approval) 
 	}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	before := len(s.chapters(call, id))
+	before := s.lastChapter(call, id)
 	if err := s.Temporal.SignalWorkflow(call, id, "", rampart.SignalApprove, a); err != nil {
 		return Consent{}, s.told(err, flag)
 	}
@@ -37,7 +37,7 @@ func (s *Starter) Approve(ctx context.Context, flag string, a rampart.Approval) 
 }
 
 // counted waits until the launch has taken the approval in.
-func (s *Starter) counted(ctx context.Context, flag, id string, a rampart.Approval, r rampart.Review, before int) (Consent, error) {
+func (s *Starter) counted(ctx context.Context, flag, id string, a rampart.Approval, r rampart.Review, before rampart.Chapter) (Consent, error) {
 	for {
 		p, err := s.query(ctx, id, "")
 		if err != nil {
@@ -68,9 +68,20 @@ func (s *Starter) counted(ctx context.Context, flag, id string, a rampart.Approv
 	}
 }
 
-// refusalIn finds the line with which the launch refused this approval after all.
-func refusalIn(story []rampart.Chapter, before int, a rampart.Approval) string {
-	for _, c := range story[min(before, len(story)):] {
+// refusalIn finds the line with which the launch refused this approval after all. It
+// is looked for behind the line that was the last before; a story has no numbers,
+// because a long one is cut short.
+func refusalIn(story []rampart.Chapter, before rampart.Chapter, a rampart.Approval) string {
+	for i := range story {
+		if story[i] == before {
+			story = story[i+1:]
+			break
+		}
+	}
+	for _, c := range story {
+		if c.At < before.At {
+			continue
+		}
 		if c.By == a.By && strings.HasPrefix(c.Text, "approval of "+string(a.Phase)+" does not count") {
 			return c.Text
 		}
@@ -78,12 +89,12 @@ func refusalIn(story []rampart.Chapter, before int, a rampart.Approval) string {
 	return ""
 }
 
-func (s *Starter) chapters(ctx context.Context, id string) []rampart.Chapter {
+func (s *Starter) lastChapter(ctx context.Context, id string) rampart.Chapter {
 	p, err := s.query(ctx, id, "")
-	if err != nil {
-		return nil
+	if err != nil || len(p.Story) == 0 {
+		return rampart.Chapter{}
 	}
-	return p.Story
+	return p.Story[len(p.Story)-1]
 }
 
 // Pause stops the promotion of a launch; its guard goes on.
@@ -96,9 +107,21 @@ func (s *Starter) Resume(ctx context.Context, flag string, a rampart.Ask) (strin
 	return s.ask(ctx, flag, rampart.UpdateResume, a)
 }
 
-// Advance ends a hold early, if the gates have nothing against it.
+// maxAdvance bounds the wait for an answer of gates that are looked at seldom.
+const maxAdvance = 2 * time.Minute
+
+// Advance ends a hold early, if the gates have nothing against it. Where they have not
+// been looked at in this step, the answer comes with the next look.
 func (s *Starter) Advance(ctx context.Context, flag string, a rampart.Ask) (string, error) {
-	return s.ask(ctx, flag, rampart.UpdateAdvance, a)
+	id := rampart.LaunchID(s.Environment(), flag)
+	call, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	p, err := s.query(call, id, "")
+	if err != nil {
+		return "", s.told(err, flag)
+	}
+	var answer string
+	return answer, s.updateWithin(ctx, min(callTimeout+2*p.Plan.Every.D(), maxAdvance), flag, id, rampart.UpdateAdvance, a, &answer)
 }
 
 // Reject refuses a phase.

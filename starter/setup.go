@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -163,7 +164,9 @@ func (s *Starter) Flags(ctx context.Context) ([]string, error) {
 			return nil, s.told(err, "")
 		}
 		for _, e := range got.GetExecutions() {
-			names = append(names, e.GetExecution().GetWorkflowId()[len(prefix):])
+			if name, ok := strings.CutPrefix(e.GetExecution().GetWorkflowId(), prefix); ok {
+				names = append(names, name)
+			}
 		}
 		if page = got.GetNextPageToken(); len(page) == 0 {
 			return names, nil

@@ -71,7 +71,12 @@ func (s *Starter) told(err error, flag string) error {
 	case errors.As(err, &precondition) && strings.Contains(err.Error(), "no poller"):
 		return s.nobodyWorks(err) // as the server says of a query when it has waited for nobody
 	case errors.As(err, &app):
-		return rampart.Errorf(rampart.Refused, "%s", app.Message())
+		told := rampart.Errorf(rampart.Refused, "%s", app.Message())
+		var hint string
+		if app.HasDetails() && app.Details(&hint) == nil {
+			told.Hint = hint
+		}
+		return told
 	}
 	return fmt.Errorf("temporal at %s: %w", s.Address, err)
 }
@@ -105,13 +110,26 @@ func bare(err error) error {
 
 // update asks a workflow to do something and decodes its answer.
 func (s *Starter) update(ctx context.Context, flag, workflowID, name string, arg, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	return s.updateWithin(ctx, callTimeout, flag, workflowID, name, arg, answer)
+}
+
+// updateWithin is update for an answer that may take that long once the workflow has
+// accepted to give it.
+func (s *Starter) updateWithin(ctx context.Context, patience time.Duration, flag, workflowID, name string, arg, answer any) error {
+	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	handle, err := s.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: workflowID, UpdateName: name, Args: []any{arg}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	handle, err := s.Temporal.UpdateWorkflow(call, client.UpdateWorkflowOptions{
+		WorkflowID: workflowID, UpdateName: name, Args: []any{arg}, WaitForStage: client.WorkflowUpdateStageAccepted,
 	})
-	if err == nil {
-		err = handle.Get(ctx, answer)
+	if err != nil {
+		return s.told(err, flag)
+	}
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = handle.Get(wait, answer)
+	if wait.Err() != nil && ctx.Err() == nil {
+		return rampart.Errorf(rampart.Unreachable, "%s has taken the request in, and has not answered it within %s", workflowID, rampart.Duration(patience)).
+			WithHint("rampart status %s shows what became of it", flag).Because(err)
 	}
 	return s.told(err, flag)
 }

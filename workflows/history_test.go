@@ -220,7 +220,7 @@ func newRecorder(t *testing.T, name string) *recorder {
 func (r *recorder) work(temporal client.Client) {
 	a := &activities.Activities{
 		Store: r.s.Store, Judge: gates.New(gates.Options{Source: r, ScrapeLag: time.Millisecond}),
-		Identity: activities.Payload{}, Now: time.Now, Notifier: nobody{},
+		Identity: activities.Payload{}, Now: time.Now, Notifier: nobody{}, Workflows: sweeping{r.s},
 	}
 	for _, queue := range []string{rampart.LaunchQueue(r.env), rampart.GateQueue(r.env)} {
 		w := worker.New(temporal, queue, worker.Options{Identity: "recorder"})
@@ -235,6 +235,15 @@ func (r *recorder) work(temporal client.Client) {
 type nobody struct{}
 
 func (nobody) Notify(context.Context, string, activities.Notice) error { return nil }
+
+// sweeping implements activities.Workflows, as a worker does.
+type sweeping struct{ *starter.Starter }
+
+func (s sweeping) Restore(ctx context.Context, flag, why string) error {
+	return s.RestoreFlag(ctx, flag, why)
+}
+
+func (s sweeping) Killed(ctx context.Context, k rampart.Kill) error { return s.TellKill(ctx, k) }
 
 // Value implements gates.Source.
 func (r *recorder) Value(context.Context, string, time.Time) (float64, error) {
