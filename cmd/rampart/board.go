@@ -160,9 +160,9 @@ func gateLines(p rampart.Progress, paint brush) []string {
 	var lines []string
 	for _, g := range p.Verdict.Gates {
 		what := clip(gateWhat(g), 44)
-		line := row(printable(g.Gate), fmt.Sprintf("%-26s", what))
+		line := row(printable(g.Gate), fmt.Sprintf("%-25s", what))
 		if note := gateNote(g); note != "" {
-			line += " " + note
+			line += "  " + note
 		}
 		switch g.Word {
 		case rampart.Breach:
@@ -180,6 +180,7 @@ func gateLines(p rampart.Progress, paint brush) []string {
 // gateWhat says what a gate measured.
 func gateWhat(g rampart.GateVerdict) string {
 	bare := strings.TrimPrefix(strings.TrimPrefix(printable(g.Reason), g.Gate), ":")
+	bare, _, _ = strings.Cut(bare, ", evidence ") // of which gateNote tells
 	switch {
 	case g.Word == rampart.NotApplicable:
 		return "not asked at this exposure"

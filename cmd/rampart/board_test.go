@@ -94,6 +94,10 @@ func TestBoard(t *testing.T) {
 			p.Plan.Stages, p.Plan.Finish = []rampart.Stage{{Phase: rampart.Debug, Steps: []rampart.Step{{Percent: 1000, Hold: rampart.Duration(20 * time.Second)}}}}, nil
 			p.StartedAt, p.Step, p.Hold, p.Held = ago(12*time.Second), 0, rampart.Duration(20*time.Second), rampart.Duration(10*time.Second)
 		})},
+		{"events are too few for a ratio", ramping(func(p *rampart.Progress) {
+			p.Verdict.Gates[0] = rampart.GateVerdict{Gate: "errors", Kind: rampart.KindRatio, Word: rampart.Holding, Share: 0.009, LogE: -1, Power: 0.34,
+				Reason: "errors 5 of 1428 on, 114 of 26572 off, evidence 0.9 % of limit"}
+		})},
 	} {
 		got.WriteString("# " + c.name + "\n")
 		writeLines(&got, board(c.launch, now, plainly))
