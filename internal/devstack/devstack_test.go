@@ -74,7 +74,7 @@ func TestPartThatDiesEndsTheStackAndIsNamed(t *testing.T) {
 	require.Equal(t, rampart.Unreachable, rampart.KindOf(err))
 	require.Contains(t, rampart.HintOf(err), "redis.log")
 	require.True(t, gone(prometheus))
-	require.Contains(t, said[len(said)-1], "the logs are kept in")
+	require.Contains(t, said[len(said)-1], "keeping the logs in")
 }
 
 func TestStoppedStackIsNoFailure(t *testing.T) {
@@ -183,6 +183,15 @@ func TestWhatIsMissingIsSaidWithAHint(t *testing.T) {
 			require.Contains(t, rampart.HintOf(err), c.hint)
 		})
 	}
+}
+
+func TestStackThatNeverStartedLeavesNothingBehind(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	err := devstack.Run(t.Context(), devstack.Options{Port: taken(t) - 1}, unreachableBody(t))
+	require.ErrorContains(t, err, "is taken")
+	left, err := os.ReadDir(os.Getenv("TMPDIR"))
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
 
 func unreachableBody(t *testing.T) func(context.Context, *devstack.Stack) error {

@@ -3,7 +3,6 @@ package devstack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -151,18 +150,23 @@ func newStack(o Options) (*Stack, error) {
 		s.Dir, err = filepath.Abs(o.Dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("make a directory for the data: %w", err)
+		return nil, unwritable(err)
 	}
 	s.targets = targets{dir: s.path("targets")}
-	if err := s.targets.forget(); err != nil { // those of the last time are at other addresses
-		return nil, err
-	}
 	for _, dir := range []string{"logs", "redis", "prometheus", "targets"} {
 		if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
-			return nil, fmt.Errorf("make a directory for the data: %w", err)
+			return nil, unwritable(err)
 		}
 	}
+	if err := s.targets.forget(); err != nil { // those of the last time are at other addresses
+		return nil, unwritable(err)
+	}
 	return s, nil
+}
+
+func unwritable(err error) error {
+	return rampart.Errorf(rampart.Invalid, "the data cannot be kept there").
+		WithHint("name a directory that may be made and written").Because(err)
 }
 
 func (s *Stack) path(elements ...string) string {
@@ -170,7 +174,7 @@ func (s *Stack) path(elements ...string) string {
 }
 
 // close stops every part, the last one first, and removes data that nobody asked to
-// keep. After a failure the logs stay.
+// keep. After a failure of a part the logs stay.
 func (s *Stack) close(failed bool) error {
 	if s.starter != nil {
 		_ = s.starter.Close()
@@ -184,8 +188,8 @@ func (s *Stack) close(failed bool) error {
 	switch {
 	case s.options.Dir != "":
 		return nil
-	case failed:
-		s.options.Say("the logs are kept in " + s.path("logs"))
+	case failed && len(s.parts) > 0:
+		s.options.Say("keeping the logs in " + s.path("logs"))
 		return nil
 	}
 	return os.RemoveAll(s.Dir)

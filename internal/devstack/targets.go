@@ -2,6 +2,7 @@ package devstack
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,11 +36,13 @@ func (t targets) add(job, address string) error {
 	}})
 }
 
+// forget stops the scraping of everything.
 func (t targets) forget() error {
-	if err := os.RemoveAll(t.dir); err != nil {
-		return fmt.Errorf("forget old targets: %w", err)
+	old, err := filepath.Glob(filepath.Join(t.dir, "*.json"))
+	for _, file := range old {
+		err = errors.Join(err, os.Remove(file))
 	}
-	return nil
+	return err
 }
 
 // replace writes a file in one step, because Prometheus may be reading it.
