@@ -76,7 +76,21 @@ whatever breaks turns the flag back.`,
 	a.add(root, "parts", a.setupCommand(), a.workerCommand(), a.devCommand())
 	root.AddCommand(a.versionCommand())
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
+	a.knowShells(root)
 	return root
+}
+
+// knowShells makes cobra's own command refuse a shell that it does not know, as every
+// other group refuses what is not a command of it. Cobra would print its help, and be
+// content.
+func (a *app) knowShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil || completion == root {
+		return
+	}
+	completion.Args = a.noSuch
+	completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 func (a *app) add(parent *cobra.Command, group string, commands ...*cobra.Command) {

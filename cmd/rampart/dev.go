@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,8 +116,9 @@ type target struct{ name, address string }
 func targetsOf(pairs []string) ([]target, error) {
 	var all []target
 	for _, pair := range pairs {
-		name, address, ok := strings.Cut(pair, "=")
-		if !ok || !strings.Contains(address, ":") {
+		name, address, _ := strings.Cut(pair, "=")
+		host, port, err := net.SplitHostPort(address)
+		if n, notANumber := strconv.ParseUint(port, 10, 16); err != nil || host == "" || notANumber != nil || n == 0 {
 			return nil, rampart.Errorf(rampart.Invalid, "--target %s is not NAME=HOST:PORT", pair).WithHint("for example --target shop=127.0.0.1:8080")
 		}
 		if err := rampart.CheckName("a target", name); err != nil {

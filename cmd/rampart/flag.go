@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,6 +74,11 @@ func (d *described) onto(f *rampart.Flag, fs *pflag.FlagSet) error {
 	return nil
 }
 
+// says reports whether anything was typed that a set changes.
+func (d *described) says(fs *pflag.FlagSet) bool {
+	return slices.ContainsFunc([]string{"owner", "purpose", "retire-by", "off", "on", "percent", "include", "where"}, fs.Changed)
+}
+
 func (a *app) flagCreateCommand() *cobra.Command {
 	var d described
 	var reason string
@@ -133,6 +139,9 @@ eligible for the percentage. An empty rule takes all rules away.`,
 		if _, err := a.reason(reason); err != nil {
 			return err
 		}
+		if !d.says(c.Flags()) {
+			return rampart.Errorf(rampart.Invalid, "nothing of %s is named that should change", args[0]).WithHint("%s", a.usage())
+		}
 		by, err := a.by()
 		if err != nil {
 			return err
@@ -152,6 +161,7 @@ eligible for the percentage. An empty rule takes all rules away.`,
 		if err != nil {
 			return err
 		}
+		a.noteMissing(ctx, s, set.Include, set.Where)
 		return a.answer(set, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", set.Name, reachOf(set)) })
 	})
 	d.bind(c.Flags(), "", "", "", "")

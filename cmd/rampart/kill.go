@@ -123,7 +123,11 @@ returns only through a launch.`,
 				return err
 			}
 			return a.answer(f, func(w io.Writer) {
-				fmt.Fprintf(w, "%s is restored, and stays at its baseline; rampart start launches it anew\n", f.Name)
+				anew := "rampart start launches it anew"
+				if f.Type == rampart.Operations || f.Type == rampart.Permission {
+					anew = "rampart flag set exposes it anew"
+				}
+				fmt.Fprintf(w, "%s is restored, and stays at its baseline; %s\n", f.Name, anew)
 			})
 		}),
 		ValidArgsFunction: a.completeFlags,

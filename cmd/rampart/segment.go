@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -139,4 +140,19 @@ func (a *app) segmentListCommand() *cobra.Command {
 
 func changedBy(g rampart.Segment, now time.Time) string {
 	return starter.Moment(time.UnixMilli(g.ChangedAt), now) + " by " + g.ChangedBy
+}
+
+// noteMissing tells of segments that the rules name and the store does not have:
+// whoever starts with internal people wants to know that there are none.
+func (a *app) noteMissing(ctx context.Context, s *starter.Starter, lists ...[]rampart.Rule) {
+	asked := map[string]bool{}
+	for _, r := range slices.Concat(lists...) {
+		if r.Segment == "" || asked[r.Segment] {
+			continue
+		}
+		asked[r.Segment] = true
+		if _, err := s.Store.Segment(ctx, r.Segment); rampart.KindOf(err) == rampart.NotFound {
+			fmt.Fprintf(a.err, "note: %s has no segment %s, so nobody is in it until rampart segment apply makes it\n", s.Environment(), r.Segment)
+		}
+	}
 }

@@ -61,6 +61,7 @@ func (a *app) start(ctx context.Context, plan rampart.Plan, file planfile.File, 
 	if err != nil {
 		return a.refused(err, file)
 	}
+	a.noteMissing(ctx, s, rulesIn(plan)...)
 	if !wait {
 		return a.answer(begun{Started: started}, func(w io.Writer) { fmt.Fprintln(w, startedLine(started)) })
 	}
@@ -82,6 +83,15 @@ func (a *app) goWhere(plan rampart.Plan) {
 	if (f == nil || !f.Changed) && os.Getenv("RAMPART_ENV") == "" {
 		a.options.Environment = plan.WithDefaults().Environment
 	}
+}
+
+// rulesIn returns who a plan speaks of, its defaults included.
+func rulesIn(plan rampart.Plan) [][]rampart.Rule {
+	var all [][]rampart.Rule
+	for _, stage := range plan.WithDefaults().Stages {
+		all = append(all, stage.Include, stage.Where)
+	}
+	return all
 }
 
 // refused shows the places of what keeps a plan from being started.
