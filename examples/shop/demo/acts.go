@@ -94,11 +94,10 @@ func (d *demo) follow(ctx context.Context, each func(rampart.Progress) error) er
 		if err != nil {
 			return err
 		}
-		if p.State.Ended() { // its last chapter is the receipt, which is told apart
-			p.Story = p.Story[:len(p.Story)-1]
-		}
 		for _, c := range p.Story[min(told, len(p.Story)):] {
-			d.screen.chapter(c)
+			if p.Outcome == nil || c.Text != p.Outcome.Receipt.Text { // which is told apart
+				d.screen.chapter(c)
+			}
 		}
 		told = len(p.Story)
 		if p.State.Ended() {
