@@ -43,8 +43,8 @@ type TakeInput struct {
 // Taken says whether the flag's own workflow has the pen.
 type Taken struct {
 	Open  bool         `json:"open,omitempty"` // the launch is under way and keeps it
-	Found bool         `json:"found,omitempty"`
-	Flag  rampart.Flag `json:"flag,omitzero"` // as stored now
+	Found bool         `json:"found,omitempty"` // the pen is the flag's own workflow's now
+	Flag  rampart.Flag `json:"flag,omitzero"`   // as stored then
 }
 
 // Take takes the pen of a launch whose workflow was ended from outside, so that it
@@ -58,8 +58,8 @@ func (a *Activities) Take(ctx context.Context, in TakeInput) (Taken, error) {
 	if open, err := a.Workflows.Open(ctx, in.Launch); err != nil || open {
 		return Taken{Open: open}, err
 	}
-	if !seen.Found || seen.Owner != in.Launch {
-		return Taken{Found: seen.Found, Flag: seen.Flag}, nil
+	if seen.Owner != in.Launch {
+		return Taken{Found: seen.Owner == in.Owner, Flag: seen.Flag}, nil
 	}
 	got, err := a.Store.Acquire(ctx, flagstore.AcquireInput{
 		Flag: in.Flag, Owner: in.Owner, At: in.At, By: in.By, Reason: "its launch was ended from outside",

@@ -25,10 +25,12 @@ func (l *launch) hold(ctx workflow.Context, step rampart.Step) error {
 // that a person must decide, and, after a wait for people in which the gates were
 // only guarded, gates that answer. Who consented has not seen what came later.
 func (l *launch) clear(ctx workflow.Context) error {
-	if l.mayRaise() {
-		return nil
+	for !l.mayRaise() { // again, should somebody pause while the gates say yes
+		if err := l.stand(ctx, rampart.Step{Percent: l.flag.Exposure}, l.mayRaise); err != nil {
+			return err
+		}
 	}
-	return l.stand(ctx, rampart.Step{Percent: l.flag.Exposure}, l.mayRaise)
+	return nil
 }
 
 func (l *launch) mayRaise() bool { return l.free() && !(l.stale && exposing(l.flag)) }

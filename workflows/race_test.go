@@ -318,3 +318,21 @@ func TestARaiseThatTheStoreDoesNotTakeLeavesTheGuardAwake(t *testing.T) {
 	require.Equal(t, rampart.CauseBreach, out.Cause)
 	require.Equal(t, []float64{0, 1, 5, 0}, r.path(), "%v", r.story())
 }
+
+func TestAPauseWhileTheGatesSayYesIsHeeded(t *testing.T) {
+	r := newRig(t, fivePhases())
+	asked := time.Time{}
+	pause := once(func() { r.ask(rampart.UpdatePause, rampart.Ask{By: "bo"}) })
+	r.taken = func(at time.Time) {
+		if !asked.IsZero() && !at.Before(asked) {
+			pause()
+		}
+	}
+	r.at(8*day+time.Minute, func() { asked = r.Now(); r.approve(rampart.MaxPowerRamp, "ann") })
+	var p rampart.Progress
+	r.at(9*day, func() { p = r.progress(); r.SignalWorkflow(rampart.SignalKill, "enough") })
+	_, err := r.walk()
+	require.NoError(t, err)
+	require.Equal(t, rampart.Paused, p.State)
+	require.Equal(t, rampart.Percent(1000), p.Exposure, "%v", r.story())
+}
