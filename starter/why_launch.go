@@ -27,9 +27,18 @@ func (x *explainer) launch(p rampart.Progress) {
 }
 
 func (x *explainer) watching(p rampart.Progress) {
-	x.stands("%s stands at %s since %s; %s of %s are held.", place(p), reach(p), x.at(p.StepSince), short(p.Held), p.Hold)
+	held := fmt.Sprintf("%s of %s are held", short(p.Held), p.Hold)
+	over := p.Held >= p.Hold
+	if over {
+		held = fmt.Sprintf("its hold of %s is over", p.Hold)
+	}
+	x.stands("%s stands at %s since %s; %s.", place(p), reach(p), x.at(p.StepSince), held)
 	x.gates(p)
-	x.who("The gates do, when the hold is over. Anybody ends the hold early, where the gates have nothing against it: rampart advance %s", p.Flag)
+	if over {
+		x.who("The gates do, as soon as they pass. Anybody goes past those that are undecided: rampart advance %s --accept-undecided --reason …", p.Flag)
+	} else {
+		x.who("The gates do, when the hold is over. Anybody ends the hold early, where the gates have nothing against it: rampart advance %s", p.Flag)
+	}
 	x.who("Anybody stops promotion (rampart pause %s), or ends the launch at the baseline (rampart turn-back %s --reason …).", p.Flag, p.Flag)
 	r, _ := NextRaise(p)
 	when := "As soon as the gates pass"

@@ -133,6 +133,10 @@ func TestTellerWritesALineForEveryChange(t *testing.T) {
 	v.show(p)
 	worst(rampart.Breach, "db-pool 61 > 50 for 2m")(&p) // the same, for longer
 	v.show(p)
+	worst(rampart.Undecided, "db-pool 93 % of the information is there")(&p)
+	v.show(p)
+	worst(rampart.Undecided, "db-pool 97 % of the information is there")(&p) // the same, a look later
+	v.show(p)
 	v.away(errors.New("Temporal at 127.0.0.1:7233 does not answer"))
 	p.Story = append(p.Story[1:], rampart.Chapter{At: ago(0), Text: "paused: lunch", By: "ann"}) // the story is bounded: its begin is gone
 	v.show(p)
@@ -143,6 +147,7 @@ func TestTellerWritesALineForEveryChange(t *testing.T) {
 	require.Equal(t, `Sat 10:03  started with plan.yaml (bob)
 Mon 23:03  debug: 10 %
 14:03:05  gates: breach: db-pool 61 > 50
+14:03:05  gates: undecided: db-pool 93 % of the information is there
 14:03:15  Temporal at 127.0.0.1:7233 does not answer; the launch goes on without us, trying again
 14:03:15  answered again
 14:03:15  paused: lunch (ann)

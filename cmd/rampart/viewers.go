@@ -59,8 +59,9 @@ func (t *teller) show(p rampart.Progress) {
 		t.told = &c
 	}
 	if v := p.Verdict; v != nil && !ended(p) {
-		if said := verdictLine(*v); said != t.verdict {
-			t.verdict = said
+		said := verdictLine(*v)
+		if topic := topicOf(*v, said); topic != t.verdict {
+			t.verdict = topic
 			t.line(time.UnixMilli(v.At), said)
 		}
 	}
@@ -88,6 +89,15 @@ func verdictLine(v rampart.Verdict) string {
 		return inBounds
 	}
 	return fmt.Sprintf("gates: %s: %s", v.Word, steady(v.Reason))
+}
+
+// topicOf returns what a line about a verdict is about. The figures of a gate that is
+// undecided change at every look, and so are no news.
+func topicOf(v rampart.Verdict, line string) string {
+	if v.Word == rampart.Undecided {
+		return string(v.Word) + " " + v.Gate
+	}
+	return line
 }
 
 // steady drops the figures that change at every look, so that a line is written
