@@ -36,7 +36,7 @@ func heading(p rampart.Progress, now time.Time) string {
 	return left + strings.Repeat(" ", max(2, boardWidth-utf8.RuneCountInString(left)-utf8.RuneCountInString(right))) + right
 }
 
-// age says how far a launch is in time: "day 4 of 45".
+// age says how far a launch is in time: "day 4 of 44".
 func age(p rampart.Progress, now time.Time) string {
 	end := now
 	if p.Outcome != nil {
