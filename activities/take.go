@@ -42,7 +42,7 @@ type TakeInput struct {
 
 // Taken says whether the flag's own workflow has the pen.
 type Taken struct {
-	Open  bool         `json:"open,omitempty"` // the launch is under way and keeps it
+	Open  bool         `json:"open,omitempty"`  // the launch is under way and keeps it
 	Found bool         `json:"found,omitempty"` // the pen is the flag's own workflow's now
 	Flag  rampart.Flag `json:"flag,omitzero"`   // as stored then
 }
