@@ -138,6 +138,9 @@ const tailLines = 5
 // tail returns the end of a launch's story, or all of it.
 func tail(p rampart.Progress, now time.Time, whole bool) []string {
 	story := p.Story
+	if n := len(story); n > 0 && p.Outcome != nil && story[n-1].Text == p.Outcome.Receipt.Text {
+		story = story[:n-1] // the board has told it
+	}
 	if !whole {
 		story = story[max(0, len(story)-tailLines):]
 	}
