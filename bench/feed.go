@@ -41,6 +41,9 @@ func (f fixed) Leases(context.Context) ([]rampart.LeaseTerm, time.Time, error) {
 // Confirm implements flagstore.Feed.
 func (f fixed) Confirm(context.Context, flagstore.Reader) (int, error) { return 1, nil }
 
+// Leave implements flagstore.Feed.
+func (f fixed) Leave(context.Context, string) error { return nil }
+
 // Follow implements flagstore.Feed.
 func (f fixed) Follow(context.Context) (flagstore.Subscription, error) { return silent{}, nil }
 
