@@ -41,12 +41,12 @@ func (c *Client) joinSnapshot(s flagstore.Snapshot, from Source) {
 		c.joinSegment(d, touched)
 	}
 	for _, d := range s.Flags {
-		if c.joinFlag(d, false) {
+		if c.joinFlag(d, false) != nil {
 			touched[d.Name] = true
 		}
 	}
 	for _, k := range s.Kills {
-		if c.joinKill(k) {
+		if c.joinKill(k) != nil {
 			touched[k.Flag] = true
 		}
 	}
@@ -64,29 +64,35 @@ func (c *Client) joinSnapshot(s flagstore.Snapshot, from Source) {
 
 // joinChange takes up one message of the feed. The caller holds c.mu.
 func (c *Client) joinChange(ch flagstore.Change) {
-	touched := map[string]bool{}
-	if ch.Segment != nil {
+	switch {
+	case ch.Flag != nil:
+		c.publish(c.joinFlag(*ch.Flag, true))
+	case ch.Kill != nil:
+		c.publish(c.joinKill(*ch.Kill))
+	case ch.Segment != nil:
+		touched := map[string]bool{}
 		c.joinSegment(*ch.Segment, touched)
+		for name := range touched {
+			c.publish(c.flags[name])
+		}
 	}
-	if ch.Flag != nil && c.joinFlag(*ch.Flag, true) {
-		touched[ch.Flag.Name] = true
-	}
-	if ch.Kill != nil && c.joinKill(*ch.Kill) {
-		touched[ch.Kill.Flag] = true
-	}
-	for name := range touched {
-		c.recompile(c.flags[name])
+}
+
+// publish lets requests see news of a flag; nil: there are none.
+func (c *Client) publish(f *Flag) {
+	if f != nil {
+		c.recompile(f)
 		signal(c.changed)
 	}
 }
 
-// joinFlag reports whether the document is news. One that was just written has its
-// whole lease before it; of one that was loaded, nobody knows yet.
-func (c *Client) joinFlag(d flagstore.Document, fresh bool) bool {
+// joinFlag returns the flag if the document is news, else nil. One that was just
+// written has its whole lease before it; of one that was loaded, nobody knows yet.
+func (c *Client) joinFlag(d flagstore.Document, fresh bool) *Flag {
 	f := c.flagNamed(d.Name)
 	r := &f.registers
 	if d.Version <= r.doc.Version {
-		return false
+		return nil
 	}
 	before := r.flag
 	r.doc, r.compiled = d, nil
@@ -99,20 +105,21 @@ func (c *Client) joinFlag(d flagstore.Document, fresh bool) bool {
 		c.log.Error("flag cannot be read; it serves off", "flag", d.Name, "version", d.Version, "error", r.unknown)
 	}
 	c.expectLease(f, fresh)
-	return true
+	return f
 }
 
-// joinKill reports whether the kill register is news.
-func (c *Client) joinKill(k rampart.Kill) bool {
-	r := &c.flagNamed(k.Flag).registers
+// joinKill returns the flag if the kill register is news, else nil.
+func (c *Client) joinKill(k rampart.Kill) *Flag {
+	f := c.flagNamed(k.Flag)
+	r := &f.registers
 	if k.Version <= r.kill.Version {
-		return false
+		return nil
 	}
 	if k.Killed != r.kill.Killed {
 		c.log.Info("kill register changed", "flag", k.Flag, "killed", k.Killed, "by", k.By, "reason", k.Reason)
 	}
 	r.kill = k
-	return true
+	return f
 }
 
 // joinSegment marks the flags that name the segment as touched.

@@ -45,7 +45,8 @@ type Feed interface {
 	Revision(ctx context.Context) (epoch string, revision int64, err error)
 	// Leases reads every lease and the store's clock at that read.
 	Leases(ctx context.Context) (terms []rampart.LeaseTerm, now time.Time, err error)
-	// Follow subscribes; it returns once the subscription is acknowledged.
+	// Follow subscribes, for as long as the context lasts; it returns once the
+	// subscription is acknowledged.
 	Follow(ctx context.Context) (Subscription, error)
 	// Confirm tells how far a reader has come, and returns how many readers are there.
 	Confirm(ctx context.Context, r Reader) (readers int, err error)

@@ -84,28 +84,31 @@ func (s *Store) readAll(ctx context.Context, do, hash string) (map[string]string
 
 // Follow subscribes to the change feed on a connection of its own.
 func (s *Store) Follow(ctx context.Context) (Subscription, error) {
-	ctx, cancel := s.bounded(ctx)
+	call, cancel := s.bounded(ctx)
 	defer cancel()
 	// Receive, not Channel: a channel drops what its reader is too slow for, silently.
-	pubsub := s.rdb.Subscribe(ctx, s.key("changes"))
-	if _, err := pubsub.ReceiveTimeout(ctx, s.timeout); err != nil {
+	pubsub := s.rdb.Subscribe(call, s.key("changes"))
+	if _, err := pubsub.ReceiveTimeout(call, s.timeout); err != nil {
 		_ = pubsub.Close()
 		return nil, s.fault("follow changes", err)
 	}
-	return &subscription{s, pubsub}, nil
+	return &subscription{s, pubsub, ctx.Done(), context.AfterFunc(ctx, func() { _ = pubsub.Close() })}, nil
 }
 
 type subscription struct {
 	store  *Store
 	pubsub *redis.PubSub
+	over   <-chan struct{} // closed when the subscription ends by its own context
+	ignore func() bool     // keeps that context from ending it
 }
 
 // Next implements [Subscription]. The driver would reconnect by itself and say
 // nothing of what was missed meanwhile; so whatever breaks ends the subscription.
 func (s *subscription) Next(ctx context.Context) (Change, error) {
-	// A blocked read does not see its context.
-	stop := context.AfterFunc(ctx, func() { _ = s.pubsub.Close() })
-	defer stop()
+	if ctx.Done() != s.over { // a blocked read does not see its context
+		stop := context.AfterFunc(ctx, func() { _ = s.pubsub.Close() })
+		defer stop()
+	}
 	message, err := s.pubsub.Receive(ctx)
 	if ctx.Err() != nil {
 		return Change{}, ctx.Err()
@@ -122,7 +125,10 @@ func (s *subscription) Next(ctx context.Context) (Change, error) {
 	return parse(m.Payload), nil
 }
 
-func (s *subscription) Close() error { return s.pubsub.Close() }
+func (s *subscription) Close() error {
+	s.ignore()
+	return s.pubsub.Close()
+}
 
 // parse reads a message: "1 previous revision mark kind name version", a line
 // break and the text. What a newer writer says that cannot be understood comes out
