@@ -128,20 +128,27 @@ func (s *stack) work(args ...string) *worker {
 	w := &worker{process: s.run(rampartProgram, append([]string{
 		"worker", "--listen", "127.0.0.1:0", "--address-file", file, "--sweep-every", "1s", "--scrape-interval", "1s", "--log-format", "console",
 	}, args...)...)}
-	eventually(s.t, "the worker is ready", func() (bool, any) {
-		if w.address == "" {
-			b, err := os.ReadFile(file)
-			if w.address = strings.TrimSpace(string(b)); err != nil {
-				return w.ended(err)
-			}
+	eventually(s.t, "the worker listens", func() (bool, any) {
+		b, err := os.ReadFile(file)
+		if w.address = strings.TrimSpace(string(b)); err == nil {
+			return true, nil
 		}
+		return w.ended(err)
+	})
+	w.awaitReady()
+	return w
+}
+
+// awaitReady waits until the worker says that it can work.
+func (w *worker) awaitReady() {
+	w.t.Helper()
+	eventually(w.t, "the worker is ready", func() (bool, any) {
 		status, body, err := get("http://" + w.address + "/readyz")
 		if status == http.StatusOK {
 			return true, nil
 		}
 		return w.ended(errors.Join(err, errors.New(body)))
 	})
-	return w
 }
 
 // ended fails the test where the worker is gone; otherwise it is to be waited for.

@@ -1,11 +1,13 @@
 package acceptance_test
 
 import (
+	"fmt"
 	"net"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,7 +35,16 @@ type stack struct {
 	ceiling map[string]rampart.Percent // the highest exposure that is allowed now
 }
 
-var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+var (
+	notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+	stacks     atomic.Int64 // so many were started
+)
+
+// newEnvironment returns a name of which Temporal knows nothing yet, also where a test
+// is run again.
+func newEnvironment(t *testing.T) string {
+	return fmt.Sprintf("%s-%d", strings.Trim(notInNames.ReplaceAllString(strings.ToLower(t.Name()), "-"), "-"), stacks.Add(1))
+}
 
 // newStack starts what a test needs, on the Temporal that tests share.
 func newStack(t *testing.T) *stack {
@@ -45,7 +56,7 @@ func newStack(t *testing.T) *stack {
 func newStackOn(t *testing.T, temporal *temporaltest.Server) *stack {
 	t.Helper()
 	s := &stack{
-		t: t, env: strings.Trim(notInNames.ReplaceAllString(strings.ToLower(t.Name()), "-"), "-"), temporal: temporal,
+		t: t, env: newEnvironment(t), temporal: temporal,
 		redis: redistest.Start(t), prometheus: promtest.Start(t), ceiling: map[string]rampart.Percent{},
 	}
 	var err error

@@ -1,8 +1,8 @@
 package acceptance_test
 
 import (
-	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	enums "go.temporal.io/api/enums/v1"
@@ -42,7 +42,7 @@ func TestLaunchGoesOnWhereAWorkerWasKilledInMidExpose(t *testing.T) {
 	s.read("checkout-v2")
 	plan := s.aPlan("checkout-v2")
 	plan.Every = seconds(3) // looks at a store that hangs are seconds apart
-	plan.Stages[1].Steps[0].Hold = seconds(5)
+	plan.Stages[1].Steps[0].Hold = seconds(8)
 	l := s.start(plan)
 	l.approve(rampart.MaxPowerRamp)
 	asked := l.memoryNow().Looks
@@ -109,7 +109,7 @@ func TestTurningBackOvertakesAFinishThatIsUnderWay(t *testing.T) {
 	plan := s.aPlan("checkout-v2")
 	plan.Every = seconds(3)
 	plan.Stages = plan.Stages[:1]
-	plan.Finish.Bake = seconds(5)
+	plan.Finish.Bake = seconds(8)
 	l := s.start(plan)
 	l.awaits(rampart.Baking, rampart.Full)
 	before := l.memoryNow().Looks
@@ -130,31 +130,34 @@ func TestTurningBackOvertakesAFinishThatIsUnderWay(t *testing.T) {
 }
 
 // A worker stops in mid-breath, as one on a machine that is being moved, and wakes up
-// when others have long done its work.
+// with a raise on its mind that others have long taken back.
 func TestWorkerThatWakesUpLateChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	first := s.work()
 	r := s.read("checkout-v2")
-	l := s.start(s.aPlan("checkout-v2"))
-	l.awaits(rampart.Watching, ten)
+	plan := s.aPlan("checkout-v2")
+	plan.Every = seconds(3)
+	plan.Stages = plan.Stages[:1]
+	plan.Stages[0].Steps[0].Hold = seconds(8)
+	plan.Finish.Bake = rampart.Duration(time.Hour)
+	l := s.start(plan)
+	l.awaitsThat("ten percent have been looked at", func(p rampart.Progress) bool { return p.Exposure == ten && p.Looks >= 1 })
 	s.redis.Freeze()
-	_, err := s.people.TurnBack(t.Context(), "checkout-v2", rampart.Ask{By: "bo", Reason: "the shop looks odd"})
-	require.NoError(t, err)
 	s.awaitPending("Expose", "checkout-v2")
 	first.freeze()
 	s.redis.Thaw()
-	s.work()
-	l.ends(rampart.TurnedBack)
-	again := s.standAtTen("checkout-v2")
+	second := s.work()
+	l.awaits(rampart.Baking, rampart.Full)
+	l.send(rampart.SignalKill, payload("json/plain", `"the shop is on fire"`))
+	l.ends(rampart.Killed)
+	r.awaits("off", "checkout-v2", func(saw sight) bool { return saw.Exposure == 0 })
+	s.allow("checkout-v2", 0)
 
 	first.thaw()
 
-	eventually(t, "the worker is awake", func() (bool, any) {
-		status, body, err := get("http://" + first.address + "/readyz")
-		return status == http.StatusOK && err == nil, body
-	})
-	again.awaitsLooks(3)
-	r.awaits("as the second launch has it", "checkout-v2", func(saw sight) bool { return saw.Exposure == ten && saw.Lowest })
-	again.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "turn-back 0 %", "acquire 0 %", "expose 10 %")
+	second.kill() // so that all that follows is done by the one that woke up
+	first.awaitReady()
+	again := s.standAtTen("checkout-v2")
+	again.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "expose 100 %", "kill 0 %", "acquire 0 %", "expose 10 %")
 }
