@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,6 +76,11 @@ func (a *app) develop(ctx context.Context, d development) error {
 			return fmt.Errorf("find this program, to run a worker: %w", err)
 		}
 		o.Worker = []string{self, "worker"}
+	}
+	if !signal.Ignored(syscall.SIGHUP) { // which nohup asks for
+		hungUp, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
+		ctx = hungUp // a terminal that is closed leaves nothing behind either
 	}
 	began := a.now()
 	return devstack.Run(ctx, o, func(ctx context.Context, s *devstack.Stack) error {

@@ -17,26 +17,7 @@ import (
 func TestDevRunsAllPartsUntilItIsInterrupted(t *testing.T) {
 	rampart := programOf(t)
 	data := filepath.Join(t.TempDir(), "data")
-	dev := exec.Command(rampart, "dev", "--data", data, "--scrape", "1s", "--target", "shop=127.0.0.1:1", "--env", "staging")
-	var errs buffer // read while dev still writes
-	dev.Stderr = &errs
-	out, err := dev.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, dev.Start())
-	ended := false
-	t.Cleanup(func() {
-		if !ended {
-			_ = dev.Process.Kill()
-			_ = dev.Wait()
-		}
-	})
-	var env []string
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Ctrl-C") {
-		if variable, ok := strings.CutPrefix(lines.Text(), "export "); ok {
-			env = append(env, variable)
-		}
-	}
+	env, errs, end := startDev(t, rampart, "--data", data, "--scrape", "1s", "--target", "shop=127.0.0.1:1", "--env", "staging")
 	require.Contains(t, env, "RAMPART_ENV=staging", errs.String())
 
 	// What it prints is all that another terminal needs. The worker answers.
@@ -47,11 +28,47 @@ func TestDevRunsAllPartsUntilItIsInterrupted(t *testing.T) {
 	require.FileExists(t, filepath.Join(data, "targets", "shop.json"))
 	require.FileExists(t, filepath.Join(data, "logs", "worker.log"))
 
-	require.NoError(t, dev.Process.Signal(syscall.SIGINT))
-	err = dev.Wait()
-	ended = true
-	require.NoError(t, err, errs.String())
+	require.NoError(t, end(syscall.SIGINT), errs.String())
 	require.Contains(t, errs.String(), "stopping ...")
+}
+
+func TestDevLeavesNothingBehindWhenItsTerminalIsClosed(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	_, errs, end := startDev(t, programOf(t), "--no-worker")
+	require.NoError(t, end(syscall.SIGHUP), errs.String())
+	left, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "rampart-dev-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// startDev returns once dev is ready: the variables that it printed, what it says on
+// stderr, and how to end it.
+func startDev(t *testing.T, rampart string, args ...string) (env []string, errs *buffer, end func(os.Signal) error) {
+	dev := exec.Command(rampart, append([]string{"dev"}, args...)...)
+	errs = &buffer{} // read while dev still writes
+	dev.Stderr = errs
+	out, err := dev.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, dev.Start())
+	ended := false
+	t.Cleanup(func() {
+		if !ended {
+			_ = dev.Process.Kill()
+			_ = dev.Wait()
+		}
+	})
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "Ctrl-C") {
+		if variable, ok := strings.CutPrefix(lines.Text(), "export "); ok {
+			env = append(env, variable)
+		}
+	}
+	return env, errs, func(s os.Signal) error {
+		require.NoError(t, dev.Process.Signal(s))
+		err := dev.Wait()
+		ended = true
+		return err
+	}
 }
 
 // programOf returns a copy of the test binary that is rampart: by its name, which it
