@@ -82,23 +82,6 @@ func TestLaunchIsTurnedBackWhereAWorkerWasKilledInMidTurnBack(t *testing.T) {
 	l.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "turn-back 0 %")
 }
 
-// awaitPending waits until an activity of a flag's launch is being attempted.
-func (s *stack) awaitPending(activity, flag string) {
-	s.t.Helper()
-	eventually(s.t, activity+" is under way", func() (bool, any) {
-		d, err := s.people.Temporal.DescribeWorkflowExecution(s.t.Context(), rampart.LaunchID(s.env, flag), "")
-		if err != nil {
-			return false, err
-		}
-		for _, a := range d.GetPendingActivities() {
-			if a.GetActivityType().GetName() == activity && a.GetState() == enums.PENDING_ACTIVITY_STATE_STARTED {
-				return true, nil
-			}
-		}
-		return false, d.GetPendingActivities()
-	})
-}
-
 // The last write of a launch hands the pen on. Redis is frozen with that write under
 // way, so nobody knows whether it is done when a person turns the launch back.
 func TestTurningBackOvertakesAFinishThatIsUnderWay(t *testing.T) {
@@ -160,4 +143,21 @@ func TestWorkerThatWakesUpLateChangesNothing(t *testing.T) {
 	first.awaitReady()
 	again := s.standAtTen("checkout-v2")
 	again.requirePath("create 0 %", "acquire 0 %", "expose 10 %", "expose 100 %", "kill 0 %", "acquire 0 %", "expose 10 %")
+}
+
+// awaitPending waits until an activity of a flag's launch is being attempted.
+func (s *stack) awaitPending(activity, flag string) {
+	s.t.Helper()
+	eventually(s.t, activity+" is under way", func() (bool, any) {
+		d, err := s.people.Temporal.DescribeWorkflowExecution(s.t.Context(), rampart.LaunchID(s.env, flag), "")
+		if err != nil {
+			return false, err
+		}
+		for _, a := range d.GetPendingActivities() {
+			if a.GetActivityType().GetName() == activity && a.GetState() == enums.PENDING_ACTIVITY_STATE_STARTED {
+				return true, nil
+			}
+		}
+		return false, d.GetPendingActivities()
+	})
 }
