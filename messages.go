@@ -64,11 +64,10 @@ type Ask struct {
 	AcceptUndecided bool `json:"acceptUndecided,omitempty"` // of an advance
 }
 
-// A Review is the answer to the dry run of an approval.
+// A Review is the answer to the dry run of an approval that would count; of one that
+// would not, the dry run is refused with the reason.
 type Review struct {
-	Counts  bool     `json:"counts"`
-	Why     string   `json:"why,omitempty"` // it would not count
-	Have    int      `json:"have"`          // approvals that count, this one not included
+	Have    int      `json:"have"` // approvals that count, this one not included
 	Need    int      `json:"need"`
 	Tick    int64    `json:"tick,omitempty"` // of the evidence the launch stands on, ms
 	Verdict *Verdict `json:"verdict,omitempty"`

@@ -105,7 +105,7 @@ type Receipt struct {
 	Everywhere   int64   `json:"everywhere,omitempty"`   // when the last reader had confirmed it
 	Readers      int     `json:"readers,omitempty"`      //
 	Confirmed    int     `json:"confirmed,omitempty"`    //
-	Affected     float64 `json:"affected,omitempty"`     // bad events on the on arm since harm began
+	Affected     float64 `json:"affected,omitempty"`     // bad events on the on arm since harm began, up to the last look
 	Requests     float64 `json:"requests,omitempty"`     // units counted on both arms since first exposure
 	Gate         string  `json:"gate,omitempty"`
 	Looks        int64   `json:"looks,omitempty"` // ticks judged

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,6 +63,7 @@ func newStackOn(t *testing.T, temporal *temporaltest.Server) *stack {
 	var err error
 	s.people, err = starter.Dial(starter.Options{Environment: s.env, Temporal: temporal.Address(), Redis: s.redis.URL()})
 	require.NoError(t, err)
+	s.people.Patience = time.Minute // the machine may be busy with other tests
 	t.Cleanup(func() { _ = s.people.Close() })
 	_, err = s.people.Setup(t.Context())
 	require.NoError(t, err)

@@ -32,7 +32,7 @@ type position struct {
 	heard    time.Time     // the last message
 	usual    time.Duration // between messages, smoothed
 	started  bool          // a snapshot of the store was joined
-	moved    chan struct{} // closed and replaced at every change of the position
+	moved    chan struct{} // closed at the next change of the position; nil: nobody waits for it
 	cut      func()        // ends the current subscription
 	failure  string        // why the store is out of reach
 }
@@ -136,7 +136,6 @@ func (c *Client) take(s flagstore.Snapshot, why string, before int64, asked time
 	}
 	c.reached()
 	c.joinSnapshot(s, FromStore)
-	c.publishNames()
 	// A message that came while the snapshot was read may be ahead of it.
 	if s.Revision > p.revision || p.revision == before {
 		p.revision = s.Revision
@@ -192,8 +191,10 @@ func (p *position) hear(now time.Time) {
 
 // move tells those who wait that the position has changed. The caller holds c.mu.
 func (c *Client) move() {
-	close(c.position.moved)
-	c.position.moved = make(chan struct{})
+	if c.position.moved != nil {
+		close(c.position.moved)
+		c.position.moved = nil
+	}
 }
 
 // failed notes that the store is out of reach, and logs the first of a row.

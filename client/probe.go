@@ -58,6 +58,9 @@ func (c *Client) caughtUp(ctx context.Context, epoch string, revision int64, ask
 			p.prove(asked)
 			c.reached()
 		}
+		if p.moved == nil {
+			p.moved = make(chan struct{})
+		}
 		moved := p.moved
 		c.mu.Unlock()
 		if equal || ahead {

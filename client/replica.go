@@ -16,6 +16,7 @@ type registers struct {
 	flag     rampart.Flag
 	unknown  error             // what the document says that this reader does not understand
 	compiled *rampart.Compiled // the document under no registers; nil: to be compiled again
+	counts   *counts           // of the launch that the document names
 	kill     rampart.Kill
 	lease    lease
 }
@@ -53,6 +54,7 @@ func (c *Client) joinSnapshot(s flagstore.Snapshot, from Source) {
 	for name := range touched {
 		c.recompile(c.flags[name])
 	}
+	c.publishNames() // before anybody is told that the flags are there
 	c.source = from
 	if !c.known.Swap(true) {
 		close(c.ready)
@@ -175,14 +177,15 @@ func (c *Client) recompile(f *Flag) {
 		if r.compiled, err = c.compile(r); err != nil {
 			c.log.Error("flag cannot be evaluated; it serves off", "flag", f.name, "version", r.doc.Version, "error", err)
 		}
+		// The series exist before the first request can be counted on them.
+		r.counts = c.telemetry.launch(f, r.compiled.Flag(), time.Now())
 	}
 	compiled := r.compiled.Under(rampart.Registers{
 		Killed:      r.kill.Killed,
 		LeaseEnded:  r.lease.ended,
 		Unsupported: r.unknown != nil,
 	})
-	// The series exist before the first request can be counted on them.
-	f.live.Store(&live{Compiled: *compiled, counts: c.telemetry.launch(f, compiled.Flag(), time.Now())})
+	f.live.Store(&live{Compiled: *compiled, counts: r.counts})
 }
 
 // compile turns a defect of the compiler into a flag that serves off: a document

@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -21,13 +22,13 @@ func (s *Starter) Approve(ctx context.Context, flag string, a rampart.Approval) 
 	id := rampart.LaunchID(s.Environment(), flag)
 	var r rampart.Review
 	if err := s.update(ctx, flag, id, rampart.UpdateReview, a, &r); err != nil {
+		var refused *rampart.Error
+		if errors.As(err, &refused) && refused.Kind == rampart.Refused {
+			err = refused.WithHint("rampart why %s says what the launch waits for", flag)
+		}
 		return Consent{}, err
 	}
-	if !r.Counts {
-		return Consent{}, rampart.Errorf(rampart.Refused, "the approval would not count: %s", r.Why).
-			WithHint("rampart why %s says what the launch waits for", flag)
-	}
-	call, cancel := context.WithTimeout(ctx, callTimeout)
+	call, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	before := s.lastChapter(call, id)
 	if err := s.Temporal.SignalWorkflow(call, id, "", rampart.SignalApprove, a); err != nil {
@@ -114,14 +115,14 @@ const maxAdvance = 2 * time.Minute
 // been looked at in this step, the answer comes with the next look.
 func (s *Starter) Advance(ctx context.Context, flag string, a rampart.Ask) (string, error) {
 	id := rampart.LaunchID(s.Environment(), flag)
-	call, cancel := context.WithTimeout(ctx, callTimeout)
+	call, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	p, err := s.query(call, id, "")
 	if err != nil {
 		return "", s.told(err, flag)
 	}
 	var answer string
-	return answer, s.updateWithin(ctx, min(callTimeout+2*p.Plan.Every.D(), maxAdvance), flag, id, rampart.UpdateAdvance, a, &answer)
+	return answer, s.updateWithin(ctx, max(s.patience(), min(s.patience()+2*p.Plan.Every.D(), maxAdvance)), flag, id, rampart.UpdateAdvance, a, &answer)
 }
 
 // Reject refuses a phase.

@@ -45,7 +45,7 @@ func (s *Starter) Restore(ctx context.Context, flag string, a rampart.Ask) (ramp
 
 // Intent returns what the flag's own workflow holds to be true.
 func (s *Starter) Intent(ctx context.Context, flag string) (rampart.FlagIntent, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	var intent rampart.FlagIntent
 	v, err := s.Temporal.QueryWorkflow(ctx, rampart.FlagID(s.Environment(), flag), "", rampart.QueryFlag)
@@ -58,7 +58,7 @@ func (s *Starter) Intent(ctx context.Context, flag string) (rampart.FlagIntent, 
 // updateFlag asks a flag's own workflow, which is started if there is none: one
 // that was registered while Temporal was another is taken up again.
 func (s *Starter) updateFlag(ctx context.Context, flag, name string, arg any, answer *rampart.Flag) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	start := s.Temporal.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
 		ID:                       rampart.FlagID(s.Environment(), flag),

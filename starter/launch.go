@@ -50,7 +50,7 @@ func (s *Starter) Start(ctx context.Context, in Launching) (Started, error) {
 	for _, w := range plan.Validate().Warnings() {
 		input.Warnings = append(input.Warnings, w.Path+": "+w.Msg)
 	}
-	call, cancel := context.WithTimeout(ctx, callTimeout)
+	call, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	run, err := s.Temporal.ExecuteWorkflow(call, s.startOptions(plan, in.By), workflows.Launch, input)
 	var running *serviceerror.WorkflowExecutionAlreadyStarted
@@ -125,7 +125,7 @@ func (s *Starter) guard(ctx context.Context) error {
 
 // Open reports whether a workflow is running. One that Temporal does not know is not.
 func (s *Starter) Open(ctx context.Context, workflowID string) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	d, err := s.Temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 	if told := s.told(err, ""); rampart.KindOf(told) == rampart.NotFound {
@@ -157,7 +157,7 @@ func (s *Starter) startOptions(plan rampart.Plan, by string) client.StartWorkflo
 // accepted waits until the launch has the pen, so that a refusal is told to the
 // person who started it. A launch that is merely slow is not an error.
 func (s *Starter) accepted(ctx context.Context, run client.WorkflowRun) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	for {
 		p, err := s.query(ctx, run.GetID(), run.GetRunID())
@@ -189,7 +189,7 @@ func (s *Starter) ProgressOf(ctx context.Context, flag, run string) (rampart.Pro
 	if err := rampart.CheckName("a flag", flag); err != nil {
 		return rampart.Progress{}, err
 	}
-	call, cancel := context.WithTimeout(ctx, callTimeout)
+	call, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	id := rampart.LaunchID(s.Environment(), flag)
 	p, err := s.query(call, id, run)

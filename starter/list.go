@@ -38,7 +38,7 @@ type Row struct {
 
 // List lists the launches of the environment, newest first, from Temporal's index.
 func (s *Starter) List(ctx context.Context, l Listing) ([]Row, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	if l.Limit <= 0 {
 		l.Limit = 100
@@ -114,7 +114,7 @@ func (r *Row) read(fields map[string]*commonpb.Payload) {
 // Describe returns Temporal's own description of a flag's launch, for its pending
 // activity: what the watch said last.
 func (s *Starter) Describe(ctx context.Context, flag string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	d, err := s.Temporal.DescribeWorkflowExecution(ctx, rampart.LaunchID(s.Environment(), flag), "")
 	if err != nil {

@@ -72,7 +72,7 @@ func (s *Starter) refuseEmptied(ctx context.Context) error {
 
 // NamespaceID returns the id of the Temporal namespace.
 func (s *Starter) NamespaceID(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	d, err := s.Temporal.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: s.Space})
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *Starter) awaitAttributes(ctx context.Context, missing map[string]enums.
 
 // Sweep starts the environment's sweep, unless it is running.
 func (s *Starter) Sweep(ctx context.Context, every time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	_, err := s.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       rampart.SweepID(s.Environment()),
@@ -154,7 +154,7 @@ func (s *Starter) Flags(ctx context.Context) ([]string, error) {
 	var page []byte
 	prefix := rampart.FlagID(s.Environment(), "")
 	for {
-		call, cancel := context.WithTimeout(ctx, callTimeout)
+		call, cancel := context.WithTimeout(ctx, s.patience())
 		got, err := s.Temporal.ListWorkflow(call, &workflowservice.ListWorkflowExecutionsRequest{
 			Query:    fmt.Sprintf("WorkflowType = 'Flag' AND ExecutionStatus = 'Running' AND %s = '%s'", rampart.AttributeEnvironment, s.Environment()),
 			PageSize: 1000, NextPageToken: page,

@@ -15,9 +15,9 @@ import (
 	"github.com/rampart-dev/rampart/flagstore"
 )
 
-// callTimeout bounds one call to Temporal: long enough for a worker that is busy,
+// defaultPatience bounds one call to Temporal: long enough for a worker that is busy,
 // short enough for a person who waits.
-const callTimeout = 8 * time.Second
+const defaultPatience = 8 * time.Second
 
 // Starter is the way in to one environment.
 type Starter struct {
@@ -26,6 +26,15 @@ type Starter struct {
 	Store    *flagstore.Store
 	UI       string // address of Temporal UI, for links; may be empty
 	Space    string // Temporal namespace
+
+	Patience time.Duration // with one call to Temporal; 0: 8 seconds
+}
+
+func (s *Starter) patience() time.Duration {
+	if s.Patience > 0 {
+		return s.Patience
+	}
+	return defaultPatience
 }
 
 // Environment returns the environment that the starter works on.
@@ -110,13 +119,13 @@ func bare(err error) error {
 
 // update asks a workflow to do something and decodes its answer.
 func (s *Starter) update(ctx context.Context, flag, workflowID, name string, arg, answer any) error {
-	return s.updateWithin(ctx, callTimeout, flag, workflowID, name, arg, answer)
+	return s.updateWithin(ctx, s.patience(), flag, workflowID, name, arg, answer)
 }
 
 // updateWithin is update for an answer that may take that long once the workflow has
 // accepted to give it.
 func (s *Starter) updateWithin(ctx context.Context, patience time.Duration, flag, workflowID, name string, arg, answer any) error {
-	call, cancel := context.WithTimeout(ctx, callTimeout)
+	call, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	handle, err := s.Temporal.UpdateWorkflow(call, client.UpdateWorkflowOptions{
 		WorkflowID: workflowID, UpdateName: name, Args: []any{arg}, WaitForStage: client.WorkflowUpdateStageAccepted,

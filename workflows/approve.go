@@ -178,10 +178,21 @@ func (l *launch) missing() string {
 	}
 }
 
+// mayReview refuses the dry run of an approval that would not count. Refusals leave
+// nothing in history, so whoever asks again and again fills none.
+func (l *launch) mayReview(a rampart.Approval) error {
+	if err := checkApproval(a); err != nil {
+		return fmt.Errorf("the approval would not count: %w", err)
+	}
+	if why := l.objection(a); why != "" {
+		return fmt.Errorf("the approval would not count: %s", why)
+	}
+	return nil
+}
+
 // review is the dry run of an approval.
 func (l *launch) review(a rampart.Approval) rampart.Review {
-	why := l.objection(a)
-	r := rampart.Review{Counts: why == "", Why: why, Have: len(l.counting(a.Phase)), Tick: l.memory.Tick}
+	r := rampart.Review{Have: len(l.counting(a.Phase)), Tick: l.memory.Tick}
 	if l.asking >= 0 {
 		r.Need = l.plan.Stages[l.asking].Approvals.Needed()
 	}

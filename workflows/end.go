@@ -181,13 +181,16 @@ func (l *launch) handOver(ctx workflow.Context, signal string, out *rampart.Outc
 func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e rampart.Confirmed, harm gates.Harm) rampart.Receipt {
 	r := rampart.Receipt{
 		StartedAt: l.startedAt.UnixMilli(), EndedAt: workflow.Now(ctx).UnixMilli(), Highest: l.highest,
-		OffAt: l.offAt, Readers: e.Readers, Confirmed: e.Confirmed, Gate: l.gateOf(out),
+		Readers: e.Readers, Confirmed: e.Confirmed, Gate: l.gateOf(out),
 		Requests: harm.Units, Looks: l.memory.Looks, BlindFor: l.memory.Blind.D().Milliseconds(), Approvals: len(l.approved),
 	}
 	if !l.firstExposed.IsZero() {
 		r.FirstExposed = l.firstExposed.UnixMilli()
 	}
-	if e.Readers > 0 && e.Confirmed == e.Readers {
+	if out.State != rampart.Launched {
+		r.OffAt = l.offAt
+	}
+	if r.OffAt > 0 && e.Readers > 0 && e.Confirmed == e.Readers {
 		r.Everywhere = l.offAt + e.Millis
 	}
 	if out.Cause == rampart.CauseBreach {
@@ -222,8 +225,8 @@ func (l *launch) receiptText(out rampart.Outcome, r rampart.Receipt) string {
 	took := rampart.Duration((time.Duration(r.EndedAt-r.StartedAt) * time.Millisecond).Truncate(time.Second))
 	switch {
 	case out.State == rampart.Launched:
-		return fmt.Sprintf("%s is launched at %s after %s: %d approvals, %d looks at the gates, %.0f requests compared",
-			l.plan.Flag, l.flag.Exposure, took, r.Approvals, r.Looks, r.Requests)
+		return fmt.Sprintf("%s is launched at %s after %s: %s, %d looks at the gates, %.0f requests compared",
+			l.plan.Flag, l.flag.Exposure, took, approvals(r.Approvals), r.Looks, r.Requests)
 	case out.State == rampart.Superseded:
 		return fmt.Sprintf("%s: %s; this launch ended without touching it", l.plan.Flag, out.Reason)
 	case r.FirstExposed == 0:
@@ -239,9 +242,16 @@ func (l *launch) receiptText(out rampart.Outcome, r rampart.Receipt) string {
 		text += fmt.Sprintf(" Off in the store %s; %d of %d readers confirmed.", clock(r.OffAt), r.Confirmed, r.Readers)
 	}
 	if r.HarmSince > 0 {
-		text += fmt.Sprintf(" %.0f of %.0f requests affected.", r.Affected, r.Requests)
+		text += fmt.Sprintf(" At least %.0f of %.0f requests affected.", r.Affected, r.Requests)
 	}
 	return text
+}
+
+func approvals(n int) string {
+	if n == 1 {
+		return "1 approval"
+	}
+	return fmt.Sprintf("%d approvals", n)
 }
 
 func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05") }

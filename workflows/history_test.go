@@ -204,7 +204,7 @@ func newRecorder(t *testing.T, name string) *recorder {
 	t.Cleanup(temporal.Close)
 	r := &recorder{t: t, env: name, plan: fivePhases()}
 	r.plan.Flag, r.plan.Environment, r.plan.Every = "checkout-v2", name, seconds(1)
-	r.s = &starter.Starter{Temporal: temporal, Address: server.Address(), Space: "default", Store: flagstore.New(redistest.Start(t).Client(), r.env)}
+	r.s = &starter.Starter{Temporal: temporal, Address: server.Address(), Space: "default", Patience: time.Minute, Store: flagstore.New(redistest.Start(t).Client(), r.env)}
 	_, err = r.s.Setup(t.Context())
 	require.NoError(t, err)
 	r.work(temporal)

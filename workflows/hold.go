@@ -159,7 +159,7 @@ func (l *launch) stepName() string {
 	if l.baking {
 		return "bake"
 	}
-	return fmt.Sprintf("%s/%d", l.phase, l.step)
+	return fmt.Sprintf("%s/%d", l.phase, l.step+1)
 }
 
 // heed acts on what a watch found, and reports whether the hold is over.

@@ -23,7 +23,7 @@ func (l *launch) listen(ctx workflow.Context) error {
 	}
 	if err := workflow.SetUpdateHandlerWithOptions(ctx, rampart.UpdateReview,
 		func(_ workflow.Context, a rampart.Approval) (rampart.Review, error) { return l.review(a), nil },
-		workflow.UpdateHandlerOptions{Validator: checkApproval, Description: "The dry run of an approval: would it count?"}); err != nil {
+		workflow.UpdateHandlerOptions{Validator: l.mayReview, Description: "The dry run of an approval: refused with the reason where it would not count."}); err != nil {
 		return err
 	}
 	for _, u := range []struct {
