@@ -71,9 +71,6 @@ type Client struct {
 	leaseDue  chan struct{} // wakes the reading of leases
 	confirm   chan struct{} // wakes the confirmation
 	readers   atomic.Int64  // of the environment, at the last confirmation
-
-	confirming   atomic.Bool // soon
-	confirmTimer *time.Timer
 	changed   chan struct{} // wakes the writing of the bootstrap file
 	telemetry *telemetry
 	metrics   *metrics
@@ -106,7 +103,6 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 		changed:  make(chan struct{}, 1),
 	}
 	c.names.Store(tableOf(nil))
-	c.confirmTimer = c.newConfirmTimer()
 	c.telemetry = newTelemetry(o)
 	c.metrics = newMetrics(c)
 	if c.feed == nil {

@@ -29,19 +29,7 @@ func (c *Client) confirmPosition(ctx context.Context) {
 // Half of it lets the change reach everybody, over the other half they spread.
 func (c *Client) confirmSoon() {
 	half := min(time.Duration(c.readers.Load())*confirmTakes, confirmWithin) / 2
-	if c.confirming.CompareAndSwap(false, true) {
-		c.confirmTimer.Reset(half + rand.N(half+1)) // #nosec G404 -- nobody gains by guessing it
-	}
-}
-
-// newConfirmTimer is made once, so that telling a thousand readers makes no garbage.
-func (c *Client) newConfirmTimer() *time.Timer {
-	t := time.AfterFunc(confirmEvery, func() {
-		c.confirming.Store(false)
-		signal(c.confirm)
-	})
-	t.Stop()
-	return t
+	time.AfterFunc(half+rand.N(half+1), func() { signal(c.confirm) }) // #nosec G404 -- nobody gains by guessing it
 }
 
 func (c *Client) confirmOnce(ctx context.Context) {

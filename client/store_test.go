@@ -55,6 +55,10 @@ func TestReaderOfARealStore(t *testing.T) {
 	c := openReader(t, server)
 	f := c.Flag("checkout-v2")
 	require.False(t, f.On(ann))
+	eventually(t, "the reader is listed", func() bool {
+		listed, err := store.Readers(t.Context())
+		return err == nil && len(listed) == 1
+	})
 
 	ack := write(t, store, checkout(2, rampart.Full), func(w *flagstore.Write) { w.Confirm = true })
 	eventually(t, "the reader sees a write", func() bool { return f.On(ann) })
