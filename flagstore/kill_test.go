@@ -30,6 +30,35 @@ func register(t *testing.T, s *flagstore.Store) rampart.Kill {
 	return k
 }
 
+func TestKillIsReadAsItWasWritten(t *testing.T) {
+	ctx := context.Background()
+	s, srv := open(t)
+	put(t, s, expose(1, 500))
+	sub := follow(t, s)
+	for _, words := range []string{
+		"ann", "", "fire\nand smoke", `","reason":"`, `"}`, `,"by":"ben`, `\`, `\","reason":"\`, "<b> & co", "Łódź 🔥", "\x00", "\u2028",
+	} {
+		killed := kill(t, s, words, "because of "+words).Kill
+		require.Equal(t, words, killed.By)
+		require.Equal(t, "because of "+words, killed.Reason)
+		require.Equal(t, killed, register(t, s))
+		require.Equal(t, killed, *next(t, sub).Kill)
+	}
+	for _, c := range []struct{ name, text string }{
+		{"another order", `{"at":7,"version":9,"by":"ann","killed":true,"reason":"fire"}`},
+		{"spaces", `{ "version": 9, "at": 7, "flag": "f", "killed": true, "by": "ann", "reason": "fire" }`},
+		{"something new", `{"version":9,"at":7,"flag":"f","killed":true,"by":"ann","reason":"fire","since":3}`},
+		{"a new word", `{"version":9,"at":7,"flag":"f","killed":true,"by":"ann","reason":"fire","where":"eu"}`},
+		{"a new word between", `{"version":9,"at":7,"flag":"f","killed":true,"by":"ann","where":"eu","reason":"fire"}`},
+		{"something new between", `{"version":9,"at":7,"flag":"f","killed":true,"since":3,"by":"ann","reason":"fire"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.NoError(t, srv.Client().Publish(ctx, "rampart:{test}:changes", "1 1 2 . k f 9\n"+c.text).Err())
+			require.Equal(t, rampart.Kill{Flag: "f", Version: 9, At: 7, Killed: true, By: "ann", Reason: "fire"}, *next(t, sub).Kill)
+		})
+	}
+}
+
 func TestKillSetsItsRegisterAndLeavesTheDocumentAlone(t *testing.T) {
 	ctx := context.Background()
 	s, _ := open(t)
