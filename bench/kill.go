@@ -174,7 +174,10 @@ func (d *duel) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.quiet(ctx, meta.Revision)
+	if err := d.quiet(ctx, meta.Revision); err != nil {
+		return err
+	}
+	return pause(ctx, 25*settle) // each of the changes is confirmed, the last one not last
 }
 
 func (d *duel) publish(ctx context.Context) error {
