@@ -4,7 +4,7 @@
 // # Promise
 //
 // Quantiles are samples that were measured, never interpolated: the p99 of 300
-// samples is the third largest. A file of figures is one JSON object whose keys are
+// samples is the fourth largest. A file of figures is one JSON object whose keys are
 // names and whose values are numbers, beside "about", which says on which machine
 // they were measured. Writing some figures keeps the others that are in the file.
 package figure

@@ -27,7 +27,7 @@ func TestQuantileIsASampleAtTheNearestRank(t *testing.T) {
 		q    float64
 		want float64
 	}{
-		{"the p99 of 300 is the third largest", upTo(300), 0.99, 297},
+		{"the p99 of 300 is the fourth largest", upTo(300), 0.99, 297},
 		{"the p99 of 100 is the second largest", upTo(100), 0.99, 99},
 		{"the p99 of fewer than 100 is the largest", upTo(99), 0.99, 99},
 		{"the p50 of an odd number is the middle one", upTo(5), 0.5, 3},
