@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rampart-dev/rampart/internal/child"
 )
 
 const (
@@ -58,7 +60,7 @@ func (s *stack) run(program string, args ...string) *process {
 	p.cmd = exec.Command(program, args...)
 	p.cmd.Env = append(plainEnviron(), s.environ()...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	p.cmd.SysProcAttr = dieWithParent()
+	p.cmd.SysProcAttr = child.DieWithParent()
 	require.NoError(s.t, p.cmd.Start())
 	go func() {
 		p.err = p.cmd.Wait()

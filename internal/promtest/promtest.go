@@ -13,7 +13,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/rampart-dev/rampart/internal/child"
 )
+
+var program = child.Program{Env: "RAMPART_PROMETHEUS", InPath: "prometheus", InCache: "prometheus"}
 
 // patience is how long a server may take to answer, on a machine under load.
 const patience = 30 * time.Second
@@ -39,7 +43,7 @@ type Server struct {
 	dir   string // configuration and data
 	paths []string
 	args  []string
-	child *child // nil while the server is down
+	child *child.Child // nil while the server is down
 }
 
 // Start starts a Prometheus that scrapes the targets every second, and waits until
@@ -59,7 +63,9 @@ func StartConfig(t testing.TB, cfg Config) *Server {
 	// A free port may be taken by somebody else before Prometheus has it.
 	var err error
 	for range 5 {
-		s.port = freePort(t)
+		if s.port, err = child.FreePort(); err != nil {
+			break
+		}
 		if err = s.start(); err == nil {
 			return s
 		}
@@ -111,20 +117,20 @@ func (s *Server) Restart() {
 }
 
 func (s *Server) start() error {
-	c, err := spawn(append([]string{
+	c, err := program.Start(append([]string{
 		"--config.file=" + filepath.Join(s.dir, "prometheus.json"),
 		"--storage.tsdb.path=" + filepath.Join(s.dir, "data"),
 		"--web.listen-address=" + s.Addr(),
 		"--web.enable-remote-write-receiver",
 		"--scrape.discovery-reload-interval=100ms",
 		"--log.level=warn",
-	}, s.args...))
+	}, s.args...)...)
 	if err != nil {
 		return err
 	}
 	if err := s.await(c); err != nil {
-		c.end(syscall.SIGKILL)
-		return fmt.Errorf("prometheus on port %d: %w\n%s", s.port, err, c.output.String())
+		c.End(syscall.SIGKILL)
+		return fmt.Errorf("prometheus on port %d: %w\n%s", s.port, err, c.Output())
 	}
 	s.child = c
 	return nil
@@ -132,7 +138,7 @@ func (s *Server) start() error {
 
 // await returns once this child answers, and not another process on the same port:
 // a child that could not listen ends at once.
-func (s *Server) await(c *child) error {
+func (s *Server) await(c *child.Child) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -140,8 +146,8 @@ func (s *Server) await(c *child) error {
 	for {
 		ready := s.ready(ctx)
 		select {
-		case <-c.gone:
-			return fmt.Errorf("ended at once: %w", c.err)
+		case <-c.Gone():
+			return fmt.Errorf("ended at once: %w", c.Err())
 		case <-ctx.Done():
 			return fmt.Errorf("does not answer: %w", ctx.Err())
 		case <-tick.C:
@@ -169,7 +175,7 @@ func (s *Server) ready(ctx context.Context) bool {
 
 func (s *Server) end(how syscall.Signal) {
 	if s.child != nil {
-		s.child.end(how)
+		s.child.End(how)
 		s.child = nil
 	}
 }
@@ -179,7 +185,7 @@ func (s *Server) signal(what syscall.Signal) {
 	if s.child == nil {
 		s.t.Fatal("promtest: the server is down")
 	}
-	if err := s.child.cmd.Process.Signal(what); err != nil {
+	if err := s.child.Signal(what); err != nil {
 		s.t.Fatalf("promtest: %v", err)
 	}
 }

@@ -1,13 +1,9 @@
 package redistest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -15,7 +11,11 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rampart-dev/rampart/internal/child"
 )
+
+var program = child.Program{Env: "RAMPART_REDIS_SERVER", InPath: "redis-server", InCache: "redis-server"}
 
 // patience is how long a server may take to answer, on a machine under load.
 const patience = 20 * time.Second
@@ -26,7 +26,7 @@ type Server struct {
 	port   int
 	args   []string
 	client *redis.Client
-	child  *child // nil while the server is down
+	child  *child.Child // nil while the server is down
 }
 
 // Start starts an empty server and waits until it answers. Further arguments are
@@ -39,7 +39,9 @@ func Start(t testing.TB, args ...string) *Server {
 	// A free port may be taken by somebody else before Redis has it.
 	var err error
 	for range 5 {
-		s.port = freePort(t)
+		if s.port, err = child.FreePort(); err != nil {
+			break
+		}
 		if err = s.start(); err == nil {
 			break
 		}
@@ -83,13 +85,16 @@ func (s *Server) Restart() {
 }
 
 func (s *Server) start() error {
-	c, err := spawn(s.t.TempDir(), s.port, s.args)
+	c, err := program.Start(append([]string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.t.TempDir(),
+		"--save", "", "--appendonly", "no", "--daemonize", "no",
+	}, s.args...)...)
 	if err != nil {
 		return err
 	}
 	if err := s.await(c); err != nil {
-		c.end(syscall.SIGKILL)
-		return fmt.Errorf("redis-server on port %d: %w\n%s", s.port, err, c.output.String())
+		c.End(syscall.SIGKILL)
+		return fmt.Errorf("redis-server on port %d: %w\n%s", s.port, err, c.Output())
 	}
 	s.child = c
 	return nil
@@ -97,7 +102,7 @@ func (s *Server) start() error {
 
 // await waits until the server answers, and makes sure that it is this child and
 // not a stranger on the same port.
-func (s *Server) await(c *child) error {
+func (s *Server) await(c *child.Child) error {
 	rdb := redis.NewClient(&redis.Options{Addr: s.Addr(), Password: s.password(), MaxRetries: -1})
 	defer func() { _ = rdb.Close() }()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -106,12 +111,12 @@ func (s *Server) await(c *child) error {
 	defer tick.Stop()
 	for {
 		info, err := rdb.Info(ctx, "server").Result()
-		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", c.cmd.Process.Pid)) {
+		if err == nil && strings.Contains(info, fmt.Sprintf("process_id:%d\r", c.Pid())) {
 			return nil
 		}
 		select {
-		case <-c.gone:
-			return fmt.Errorf("ended at once: %w", c.err)
+		case <-c.Gone():
+			return fmt.Errorf("ended at once: %w", c.Err())
 		case <-ctx.Done():
 			return fmt.Errorf("does not answer: %w", err)
 		case <-tick.C:
@@ -121,7 +126,7 @@ func (s *Server) await(c *child) error {
 
 func (s *Server) end(how syscall.Signal) {
 	if s.child != nil {
-		s.child.end(how)
+		s.child.End(how)
 		s.child = nil
 	}
 }
@@ -131,7 +136,7 @@ func (s *Server) signal(what syscall.Signal) {
 	if s.child == nil {
 		s.t.Fatal("redistest: the server is down")
 	}
-	if err := s.child.cmd.Process.Signal(what); err != nil {
+	if err := s.child.Signal(what); err != nil {
 		s.t.Fatalf("redistest: %v", err)
 	}
 }
@@ -143,73 +148,4 @@ func (s *Server) password() string {
 		}
 	}
 	return ""
-}
-
-// A child is one run of redis-server.
-type child struct {
-	cmd    *exec.Cmd
-	output *bytes.Buffer // to be read once gone is closed
-	gone   chan struct{}
-	err    error
-}
-
-func spawn(dir string, port int, args []string) (*child, error) {
-	program, err := find()
-	if err != nil {
-		return nil, err
-	}
-	c := &child{output: new(bytes.Buffer), gone: make(chan struct{})}
-	c.cmd = exec.Command(program, append([]string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir,
-		"--save", "", "--appendonly", "no", "--daemonize", "no",
-	}, args...)...)
-	c.cmd.Stdout, c.cmd.Stderr = c.output, c.output
-	c.cmd.SysProcAttr = dieWithParent()
-	if err := c.cmd.Start(); err != nil {
-		return nil, err
-	}
-	go func() {
-		c.err = c.cmd.Wait()
-		close(c.gone)
-	}()
-	return c, nil
-}
-
-func (c *child) end(how syscall.Signal) {
-	_ = c.cmd.Process.Signal(how)
-	_ = c.cmd.Process.Signal(syscall.SIGCONT) // a frozen process does not see SIGTERM
-	<-c.gone
-}
-
-func find() (string, error) {
-	if p := os.Getenv("RAMPART_REDIS_SERVER"); p != "" {
-		return p, nil
-	}
-	if p, err := exec.LookPath("redis-server"); err == nil {
-		return p, nil
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		p := filepath.Join(dir, ".cache", "bin", "redis-server")
-		if _, err := os.Stat(p); err == nil {
-			return p, nil
-		}
-		if filepath.Dir(dir) == dir {
-			return "", fmt.Errorf("redis-server not found; run make deps, or set RAMPART_REDIS_SERVER")
-		}
-		dir = filepath.Dir(dir)
-	}
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("redistest: %v", err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }

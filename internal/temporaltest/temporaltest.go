@@ -18,7 +18,12 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/child"
 )
+
+var program = child.Program{Env: "RAMPART_TEMPORAL", InPath: "temporal", InCache: "temporal-devserver"}
+
+var errEnded = errors.New("ended at once")
 
 // patience is how long a server may take to answer, on a machine under load.
 const patience = 60 * time.Second
@@ -30,7 +35,7 @@ type Server struct {
 	port    int
 	runs    int // of servers that do not know of each other
 	args    []string
-	child   *child // nil while the server is down
+	child   *child.Child // nil while the server is down
 	mu      sync.Mutex
 	clients map[string]client.Client
 }
@@ -137,7 +142,7 @@ func (s *Server) Replace() {
 func (s *Server) begin() error {
 	var err error
 	for range 3 { // a free port may be taken by somebody else before the server has it
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = child.FreePort(); err != nil {
 			return err
 		}
 		if err = s.start(); !errors.Is(err, errEnded) {
@@ -148,13 +153,13 @@ func (s *Server) begin() error {
 }
 
 func (s *Server) start() error {
-	c, err := spawn(s.arguments())
+	c, err := program.Start(s.arguments()...)
 	if err != nil {
 		return err
 	}
 	if err := s.await(c); err != nil {
-		c.end(syscall.SIGKILL)
-		return fmt.Errorf("temporal on port %d: %w\n%s", s.port, err, c.output.String())
+		c.End(syscall.SIGKILL)
+		return fmt.Errorf("temporal on port %d: %w\n%s", s.port, err, c.Output())
 	}
 	s.child = c
 	return nil
@@ -178,7 +183,7 @@ func (s *Server) arguments() []string {
 
 // await returns once this child serves the default namespace, and not another
 // process on the same port: a child that could not listen ends at once.
-func (s *Server) await(c *child) error {
+func (s *Server) await(c *child.Child) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	probe, err := client.NewLazyClient(client.Options{HostPort: s.Address(), Logger: silent{}})
@@ -191,8 +196,8 @@ func (s *Server) await(c *child) error {
 	for {
 		serves := serves(ctx, probe)
 		select {
-		case <-c.gone:
-			return fmt.Errorf("%w: %w", errEnded, c.err)
+		case <-c.Gone():
+			return fmt.Errorf("%w: %w", errEnded, c.Err())
 		case <-ctx.Done():
 			return fmt.Errorf("does not serve: %w", ctx.Err())
 		case <-tick.C:
@@ -214,7 +219,7 @@ func serves(ctx context.Context, c client.Client) bool {
 
 func (s *Server) halt(how syscall.Signal) {
 	if s.child != nil {
-		s.child.end(how)
+		s.child.End(how)
 		s.child = nil
 	}
 }

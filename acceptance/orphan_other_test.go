@@ -1,7 +1,0 @@
-//go:build !linux
-
-package acceptance_test
-
-import "syscall"
-
-func dieWithParent() *syscall.SysProcAttr { return nil }
