@@ -104,6 +104,7 @@ func (a *Activities) Expose(ctx context.Context, in ExposeInput) (Exposed, error
 	answer, failed := answerTo(err)
 	switch {
 	case failed != nil && in.Insist:
+		a.Meter.notTurnedBack(a.Store.Environment(), in.Flag.Name, time.UnixMilli(in.Since), a.Now())
 		return Exposed{}, failed
 	case failed != nil:
 		return Exposed{}, refused(failed)

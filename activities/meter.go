@@ -13,12 +13,15 @@ type Meter struct {
 	exposure   *prometheus.GaugeVec
 	verdicts   *prometheus.CounterVec
 	blind      *prometheus.CounterVec
+	noData     *prometheus.CounterVec
 	lastLook   *prometheus.GaugeVec
 	late       prometheus.Histogram
 	turnedOff  *prometheus.CounterVec
 	turnOffSec prometheus.Histogram
+	overdue    *prometheus.GaugeVec
 	notices    *prometheus.CounterVec
 	flags      *prometheus.GaugeVec
+	exposing   *prometheus.GaugeVec
 	unguarded  *prometheus.GaugeVec
 	sweptAt    *prometheus.GaugeVec
 }
@@ -32,16 +35,19 @@ func NewMeter(r prometheus.Registerer) *Meter {
 		exposure:   prometheus.NewGaugeVec(name("exposure_percent", "Exposure of a flag as last written by this worker, percent."), []string{"environment", "flag", "phase"}),
 		verdicts:   prometheus.NewCounterVec(prometheus.CounterOpts(name("verdicts_total", "Looks at the gates of a launch, by verdict.")), []string{"environment", "flag", "verdict"}),
 		blind:      prometheus.NewCounterVec(prometheus.CounterOpts(name("blind_seconds_total", "Time in which a metrics provider did not answer for a launch.")), []string{"environment", "flag"}),
+		noData:     prometheus.NewCounterVec(prometheus.CounterOpts(name("no_data_seconds_total", "Time in which a metrics provider answered for a launch without the data that its gates need.")), []string{"environment", "flag"}),
 		lastLook:   prometheus.NewGaugeVec(name("last_look_timestamp_seconds", "When a launch's gates were last judged by this worker."), []string{"environment", "flag"}),
 		late:       prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "look_lateness_seconds", Help: "How long after its tick a look was taken.", Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}),
 		turnedOff:  prometheus.NewCounterVec(prometheus.CounterOpts(name("turn_backs_total", "Launches turned back or killed by this worker.")), []string{"environment", "verb"}),
 		turnOffSec: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "turn_back_seconds", Help: "From the verdict to the baseline in the store.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 60}}),
+		overdue:    prometheus.NewGaugeVec(name("turn_back_overdue_timestamp_seconds", "When this worker last failed to turn back a launch that should have been at its baseline a minute before."), []string{"environment", "flag"}),
 		notices:    prometheus.NewCounterVec(prometheus.CounterOpts(name("notices_total", "Notices, by channel and result.")), []string{"channel", "result"}),
 		flags:      prometheus.NewGaugeVec(name("flags", "Flags in the store, at the last sweep."), []string{"environment"}),
+		exposing:   prometheus.NewGaugeVec(name("exposing_launches", "Launches that expose somebody, at the last sweep."), []string{"environment"}),
 		unguarded:  prometheus.NewGaugeVec(name("unguarded_launches", "Exposed flags whose lease is past half its time, at the last sweep."), []string{"environment"}),
 		sweptAt:    prometheus.NewGaugeVec(name("last_sweep_timestamp_seconds", "When the environment was last swept by this worker."), []string{"environment"}),
 	}
-	r.MustRegister(m.exposure, m.verdicts, m.blind, m.lastLook, m.late, m.turnedOff, m.turnOffSec, m.notices, m.flags, m.unguarded, m.sweptAt)
+	r.MustRegister(m.exposure, m.verdicts, m.blind, m.noData, m.lastLook, m.late, m.turnedOff, m.turnOffSec, m.overdue, m.notices, m.flags, m.exposing, m.unguarded, m.sweptAt)
 	return m
 }
 
@@ -53,15 +59,22 @@ func (m *Meter) exposed(env string, f rampart.Flag) {
 	m.exposure.WithLabelValues(env, f.Name, string(f.Phase)).Set(f.Exposure.Float())
 }
 
-func (m *Meter) looked(env, flag string, v rampart.Verdict, now time.Time, every time.Duration) {
+// looked counts one look; since is the time since the look before, which is blind, or
+// without data, where this one is.
+func (m *Meter) looked(env, flag string, v rampart.Verdict, now time.Time, since time.Duration) {
 	if m == nil {
 		return
 	}
 	m.verdicts.WithLabelValues(env, flag, string(v.Word)).Inc()
 	m.lastLook.WithLabelValues(env, flag).Set(float64(now.UnixMilli()) / 1000)
 	m.late.Observe(max(0, now.Sub(time.UnixMilli(v.At)).Seconds()))
-	if v.Word == rampart.Blind {
-		m.blind.WithLabelValues(env, flag).Add(every.Seconds())
+	// Both are there from the first look, so that an increase of them can be seen.
+	blind, noData := m.blind.WithLabelValues(env, flag), m.noData.WithLabelValues(env, flag)
+	switch v.Word {
+	case rampart.Blind:
+		blind.Add(max(0, since.Seconds()))
+	case rampart.NoData:
+		noData.Add(max(0, since.Seconds()))
 	}
 }
 
@@ -71,6 +84,17 @@ func (m *Meter) turnedBack(env, verb string, took time.Duration) {
 	}
 	m.turnedOff.WithLabelValues(env, verb).Inc()
 	m.turnOffSec.Observe(max(0, took.Seconds()))
+}
+
+// patience is how long a turning back may take before it is overdue: as long as the
+// launch itself waits before it pages somebody.
+const patience = time.Minute
+
+// notTurnedBack notes an attempt that failed, where the verdict is older than that.
+func (m *Meter) notTurnedBack(env, flag string, verdict, now time.Time) {
+	if m != nil && now.Sub(verdict) >= patience {
+		m.overdue.WithLabelValues(env, flag).Set(float64(now.UnixMilli()) / 1000)
+	}
 }
 
 func (m *Meter) notified(channel string, err error) {
@@ -84,11 +108,12 @@ func (m *Meter) notified(channel string, err error) {
 	m.notices.WithLabelValues(channel, result).Inc()
 }
 
-func (m *Meter) swept(env string, flags, unguarded int, now time.Time) {
+func (m *Meter) swept(env string, flags, exposing, unguarded int, now time.Time) {
 	if m == nil {
 		return
 	}
 	m.flags.WithLabelValues(env).Set(float64(flags))
+	m.exposing.WithLabelValues(env).Set(float64(exposing))
 	m.unguarded.WithLabelValues(env).Set(float64(unguarded))
 	m.sweptAt.WithLabelValues(env).Set(float64(now.UnixMilli()) / 1000)
 }

@@ -65,8 +65,11 @@ func (a *Activities) sweep(ctx context.Context, seen *Swept) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	unguarded := 0
+	unguarded, exposing := 0, 0
 	for _, e := range entries {
+		if e.Flag.Launch != "" && (e.Flag.Exposure > 0 || len(e.Flag.Include) > 0) {
+			exposing++
+		}
 		if e.Flag.Lease > 0 && e.Flag.Exposure > 0 && e.Lease != nil && e.Lease.End-a.Now().UnixMilli() < e.Flag.Lease.D().Milliseconds()/2 {
 			unguarded++
 		}
@@ -74,7 +77,7 @@ func (a *Activities) sweep(ctx context.Context, seen *Swept) (string, error) {
 	if err := a.passOnKills(ctx, seen, entries); err != nil {
 		return "", err
 	}
-	a.Meter.swept(a.Store.Environment(), len(entries), unguarded, a.Now())
+	a.Meter.swept(a.Store.Environment(), len(entries), exposing, unguarded, a.Now())
 	return fmt.Sprintf("%d flags, %d unguarded, at %s", len(entries), unguarded, a.Now().UTC().Format(time.TimeOnly)), nil
 }
 

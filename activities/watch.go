@@ -120,8 +120,9 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 	if err != nil {
 		return Watched{}, err
 	}
+	since := min(tick.Sub(time.UnixMilli(m.Tick)), 2*in.Every.D()) // a watch that was away was not blind meanwhile
 	m.take(verdict, tick, in.Since, in.Every.D(), in.Mode == Hold || in.Mode == Advance)
-	a.Meter.looked(a.Store.Environment(), in.Flag, verdict, now, in.Every.D())
+	a.Meter.looked(a.Store.Environment(), in.Flag, verdict, now, since)
 	found = decide(in, &m, tick, answering)
 	found.At = a.Now().UnixMilli()
 	if err := a.remember(ctx, in, &m); err != nil {
