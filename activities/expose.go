@@ -104,7 +104,7 @@ func (a *Activities) Expose(ctx context.Context, in ExposeInput) (Exposed, error
 	answer, failed := answerTo(err)
 	switch {
 	case failed != nil && in.Insist:
-		a.Meter.notTurnedBack(a.Store.Environment(), in.Flag.Name, time.UnixMilli(in.Since), a.Now())
+		a.Meter.notTurnedBack(a.Store.Environment(), in.Flag.Name, in.since(ctx), a.Now())
 		return Exposed{}, failed
 	case failed != nil:
 		return Exposed{}, refused(failed)
@@ -130,6 +130,15 @@ func (a *Activities) Expose(ctx context.Context, in ExposeInput) (Exposed, error
 		}
 	}
 	return out, nil
+}
+
+// since returns when the verdict fell that this write answers. A cancellation has no
+// verdict: there it is the time at which the write was asked for.
+func (in ExposeInput) since(ctx context.Context) time.Time {
+	if in.Since > 0 {
+		return time.UnixMilli(in.Since)
+	}
+	return activity.GetInfo(ctx).ScheduledTime
 }
 
 // ConfirmInput asks how many readers have a revision.

@@ -3,6 +3,8 @@ package worker
 import (
 	"errors"
 	"net"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -26,6 +28,10 @@ type Config struct {
 
 	Notify     []string // channels, NAME=URL
 	NotifyFile string   // more of them, one a line
+
+	Version    string // of the program, for its metrics; the default of Build
+	Deployment string // name of the worker deployment; empty: no worker versioning
+	Build      string // of this worker within its deployment
 
 	SweepEvery   time.Duration
 	StartTimeout time.Duration // for Temporal and the store to answer
@@ -100,6 +106,11 @@ func (c *Config) Settings() []settings.Setting {
 		{Flag: "notify-file", Env: "RAMPART_NOTIFY_FILE", Value: settings.Text(&c.NotifyFile, ""),
 			Meaning: "file with more channels, one NAME=URL a line"},
 
+		{Flag: "deployment", Env: "RAMPART_DEPLOYMENT", Value: settings.Text(&c.Deployment, ""),
+			Meaning: "name of the worker deployment in Temporal; turns worker versioning on"},
+		{Flag: "build-id", Env: "RAMPART_BUILD_ID", Value: settings.Text(&c.Build, ""),
+			Meaning: "build of this worker within its deployment, where it is not the program's version"},
+
 		{Flag: "sweep-every", Env: "RAMPART_SWEEP_EVERY", Value: settings.Span(&c.SweepEvery, 5*time.Second),
 			Meaning: "how often the store and the workflows are compared; the sweep keeps what it was first started with"},
 		{Flag: "start-timeout", Env: "RAMPART_START_TIMEOUT", Value: settings.Span(&c.StartTimeout, 30*time.Second),
@@ -128,7 +139,7 @@ func (c *Config) Settings() []settings.Setting {
 // Validate returns everything that is wrong with the configuration, as far as it
 // can be told without asking anybody.
 func (c *Config) Validate() error {
-	errs := []error{c.mistake, trusted(c.Trust)}
+	errs := []error{c.mistake, trusted(c.Trust), c.versioned()}
 	if f := c.LogFormat; f != "" && f != LogJSON && f != LogConsole {
 		errs = append(errs, rampart.Errorf(rampart.Invalid, "%q is no format of the log", f).WithHint("it is json or console"))
 	}
@@ -163,6 +174,39 @@ func trusted(mode rampart.Trust) error {
 			WithHint("use --trust payload, and let only people whom you trust send signals to the namespace")
 	}
 	return rampart.Errorf(rampart.Invalid, "%q is no mode of trust", mode).WithHint("it is payload, signed or principal")
+}
+
+// buildPattern is what may name a build. Temporal writes a version of a deployment as
+// name and build with a dot or a colon between them.
+var buildPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$`)
+
+// versioned refuses a worker deployment that Temporal would refuse later.
+func (c *Config) versioned() error {
+	build := c.build()
+	switch {
+	case c.Deployment == "" && c.Build != "":
+		return rampart.Errorf(rampart.Invalid, "build %q belongs to no worker deployment", c.Build).
+			WithHint("name the deployment with --deployment, or leave --build-id out")
+	case c.Deployment == "":
+		return nil
+	case strings.ContainsAny(c.Deployment, ".:"):
+		return rampart.Errorf(rampart.Invalid, "%q is not a name for a worker deployment", c.Deployment).
+			WithHint("Temporal allows neither '.' nor ':' in it; write rampart-production, for example")
+	case build == "":
+		return rampart.Errorf(rampart.Invalid, "the worker deployment %s needs a build", c.Deployment).
+			WithHint("tell it with --build-id or RAMPART_BUILD_ID; the tag of the image will do")
+	case !buildPattern.MatchString(build):
+		return rampart.Errorf(rampart.Invalid, "%q is not a name for a build", build).
+			WithHint("use 1 to 128 letters, digits, '.', '_', '+' and '-', such as the tag of the image")
+	}
+	return rampart.CheckName("a worker deployment", c.Deployment)
+}
+
+func (c *Config) build() string {
+	if c.Build != "" {
+		return c.Build
+	}
+	return c.Version
 }
 
 func (c Config) withDefaults() Config {

@@ -11,6 +11,24 @@ import (
 	"go.temporal.io/sdk/client"
 )
 
+// introduce exports what this worker is, so that alerts can tell an environment whose
+// workers are gone from one that never had any, and an upgrade can be followed.
+func (p *process) introduce() {
+	build := ""
+	if p.config.Deployment != "" {
+		build = p.config.build()
+	}
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "rampart", Name: "worker_info", Help: "1 while the worker works for its environment.",
+		ConstLabels: prometheus.Labels{
+			"environment": p.starter.Environment(), "version": p.config.Version,
+			"deployment": p.config.Deployment, "build": build,
+		},
+	})
+	info.Set(1)
+	p.registry.MustRegister(info)
+}
+
 // sdkLabels are the tags of the SDK's metrics that become labels. All metrics have
 // all of them, because the SDK does not give a metric the same tags everywhere; one
 // that is empty is, to Prometheus, not there.

@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/interceptor"
 	sdk "go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/activities"
@@ -54,6 +55,25 @@ func (p *process) options(slots int) sdk.Options {
 		WorkerStopTimeout:                      p.config.StopTimeout,
 		Interceptors:                           []interceptor.WorkerInterceptor{&failures{log: p.log}},
 		OnFatalError:                           p.fail,
+		DeploymentOptions:                      p.deployment(),
+	}
+}
+
+// deployment says which version of which deployment this worker is, where versions
+// are used. Both queues have the same, so that a launch and its looks move together.
+//
+// Workflows upgrade by themselves to the version that becomes current: launches last
+// for weeks and flags for years, so workers that had to outlive them would never go,
+// and a defect mended in a new build would not be mended for what is exposed now. That
+// asks for code that replays what older builds wrote, which the golden histories test.
+func (p *process) deployment() sdk.DeploymentOptions {
+	if p.config.Deployment == "" {
+		return sdk.DeploymentOptions{}
+	}
+	return sdk.DeploymentOptions{
+		UseVersioning:             true,
+		Version:                   sdk.WorkerDeploymentVersion{DeploymentName: p.config.Deployment, BuildID: p.config.build()},
+		DefaultVersioningBehavior: workflow.VersioningBehaviorAutoUpgrade,
 	}
 }
 

@@ -110,18 +110,20 @@ func (p *process) run(ctx context.Context) error {
 		}
 	}
 	p.ready.enter(working, namespace)
+	p.introduce()
 	if p.config.Trust == rampart.TrustPayload {
 		p.log.Warn("approvals are believed as they are written; this is for development", zap.String("trust", string(p.config.Trust)))
 	}
 	p.log.Info("working", zap.String("namespace", namespace), zap.String("temporal", p.starter.Address),
 		zap.String("redis", p.starter.Store.Address()), zap.Strings("channels", p.channels.Names()))
 
-	sweeping, stop := context.WithCancel(ctx)
-	var sweeper sync.WaitGroup
-	sweeper.Go(func() { p.keepSweeping(sweeping, namespace) })
+	beside, stop := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	others.Go(func() { p.keepSweeping(beside, namespace) })
+	others.Go(func() { newCensus(p).keep(beside) })
 	err = p.wait(ctx, srv)
 	stop()
-	sweeper.Wait()
+	others.Wait()
 
 	p.ready.enter(draining, "")
 	p.log.Info("draining", zap.Duration("timeout", p.config.StopTimeout))

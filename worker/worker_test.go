@@ -35,6 +35,9 @@ func TestWorkerBecomesReadyExportsMetricsAndStopsInOrder(t *testing.T) {
 		return len(s.logged.FilterMessage("working").All()) == 1 && containsAll(metrics,
 			"go_goroutines ", "process_start_time_seconds ", "rampart_look_lateness_seconds_count ",
 			`rampart_last_sweep_timestamp_seconds{environment="`+r.Environment+`"}`,
+			`rampart_worker_info{build="",deployment="",environment="`+r.Environment+`",version=""} 1`,
+			`rampart_launches{environment="`+r.Environment+`",state="held"} 0`,
+			`rampart_readers{environment="`+r.Environment+`"} 0`, `rampart_readers_behind{environment="`+r.Environment+`"} 0`,
 			`temporal_request_latency_seconds_bucket{`, `temporal_num_pollers{`, `task_queue="gates/`+r.Environment+`"`,
 			`temporal_worker_start_total{`)
 	}, patience, tick, "%s", &metrics)

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // calendars name zones, and an image without a system has none
 
 	"github.com/rampart-dev/rampart/flagstore"
 )

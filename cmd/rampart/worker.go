@@ -18,7 +18,7 @@ until it is interrupted, and then finishes what is under way. Start as many as y
 like. It answers /healthz, /readyz and /metrics, on loopback unless told otherwise.`,
 		Args: a.takes(),
 		RunE: a.does(func(ctx context.Context, _ []string) error {
-			config.Parts = a.options
+			config.Parts, config.Version = a.options, version
 			return worker.Run(ctx, config)
 		}),
 	}
