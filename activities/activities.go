@@ -22,7 +22,10 @@ type Activities struct {
 	Identity  Identity
 	Namespace string // Temporal's namespace id, kept in the store as its guard
 	Now       func() time.Time
+	MaxSkew   time.Duration // by which Now may differ from the other clocks and be believed; 0: any
 	Meter     *Meter
+
+	stores storeClock
 }
 
 // A Notifier sends a notice to a channel that the worker's configuration names.

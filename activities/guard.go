@@ -19,7 +19,9 @@ func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) (answe
 	}
 	asking, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
+	asked := a.Now()
 	got, err := a.Store.RenewLease(asking, in.Flag, in.Version, in.Lease.D())
+	a.stores.hear(got.Now, asked, a.Now())
 	if got.Kill != nil && got.Kill.Killed {
 		return true, Watched{Found: FoundKill, Kill: got.Kill, Reason: got.Kill.Reason}
 	}

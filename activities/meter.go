@@ -24,6 +24,7 @@ type Meter struct {
 	exposing   *prometheus.GaugeVec
 	unguarded  *prometheus.GaugeVec
 	sweptAt    *prometheus.GaugeVec
+	left       leftMeter
 }
 
 // NewMeter registers the product's metrics.
@@ -37,7 +38,7 @@ func NewMeter(r prometheus.Registerer) *Meter {
 		blind:      prometheus.NewCounterVec(prometheus.CounterOpts(name("blind_seconds_total", "Time in which a metrics provider did not answer for a launch.")), []string{"environment", "flag"}),
 		noData:     prometheus.NewCounterVec(prometheus.CounterOpts(name("no_data_seconds_total", "Time in which a metrics provider answered for a launch without the data that its gates need.")), []string{"environment", "flag"}),
 		lastLook:   prometheus.NewGaugeVec(name("last_look_timestamp_seconds", "When a launch's gates were last judged by this worker."), []string{"environment", "flag"}),
-		late:       prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "look_lateness_seconds", Help: "How long after its tick a look was taken.", Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}),
+		late:       prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "look_lateness_seconds", Help: "How long after its tick a look was taken.", Buckets: []float64{.05, .1, .25, .5, 1, 2, 3, 5, 10, 30, 60}}),
 		turnedOff:  prometheus.NewCounterVec(prometheus.CounterOpts(name("turn_backs_total", "Launches turned back or killed by this worker.")), []string{"environment", "verb"}),
 		turnOffSec: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "turn_back_seconds", Help: "From the verdict to the baseline in the store.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 60}}),
 		overdue:    prometheus.NewGaugeVec(name("turn_back_overdue_timestamp_seconds", "When this worker last failed to turn back a launch that should have been at its baseline a minute before."), []string{"environment", "flag"}),
@@ -48,6 +49,7 @@ func NewMeter(r prometheus.Registerer) *Meter {
 		sweptAt:    prometheus.NewGaugeVec(name("last_sweep_timestamp_seconds", "When the environment was last swept by this worker."), []string{"environment"}),
 	}
 	r.MustRegister(m.exposure, m.verdicts, m.blind, m.noData, m.lastLook, m.late, m.turnedOff, m.turnOffSec, m.overdue, m.notices, m.flags, m.exposing, m.unguarded, m.sweptAt)
+	m.left = newLeftMeter(r)
 	return m
 }
 

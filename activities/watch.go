@@ -108,10 +108,11 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 		found.At, found.Memory = a.Now().UnixMilli(), m
 		return found, nil
 	}
-	now := a.Now()
+	clock := a.clock(ctx)
+	now := clock.now()
 	tick := now.Truncate(in.Every.D())
 	if tick.UnixMilli() <= m.Tick {
-		return a.reread(ctx, in, m, answering)
+		return a.reread(ctx, in, m, answering, clock)
 	}
 	if in.Mode != Raise { // which asks for one step at the exposure of another
 		m.enter(in.Step)
@@ -129,7 +130,7 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 		return Watched{}, err
 	}
 	if found.Found == "" {
-		return Watched{}, a.again(in, m, a.Now())
+		return Watched{}, a.again(in, m, clock)
 	}
 	found.Memory = m
 	return found, nil
@@ -137,9 +138,9 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 
 // reread answers, from a tick that was judged already, whoever asks whether to go on:
 // people wait for it. The evidence stays as it is.
-func (a *Activities) reread(ctx context.Context, in WatchInput, m Memory, answering bool) (Watched, error) {
+func (a *Activities) reread(ctx context.Context, in WatchInput, m Memory, answering bool, clock clock) (Watched, error) {
 	if in.Mode != Raise && (in.Mode != Advance || m.Step != in.Step) || m.Tick == 0 {
-		return Watched{}, a.again(in, m, a.Now())
+		return Watched{}, a.again(in, m, clock)
 	}
 	tick := time.UnixMilli(m.Tick)
 	verdict, err := a.look(ctx, in, &m, tick)
@@ -150,7 +151,7 @@ func (a *Activities) reread(ctx context.Context, in WatchInput, m Memory, answer
 	then.Verdict = verdict
 	found := decide(in, &then, tick, answering)
 	if found.Found == "" {
-		return Watched{}, a.again(in, m, a.Now())
+		return Watched{}, a.again(in, m, clock)
 	}
 	found.At, found.Memory = a.Now().UnixMilli(), m
 	return found, nil
@@ -224,9 +225,10 @@ func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory) err
 }
 
 // again is the benign failure that brings the watch back at the next tick.
-func (a *Activities) again(in WatchInput, m Memory, now time.Time) error {
+func (a *Activities) again(in WatchInput, m Memory, clock clock) error {
+	now := clock.now()
 	next := now.Truncate(in.Every.D()).Add(in.Every.D())
-	return temporal.NewApplicationErrorWithOptions(standing(in, m), TypeHolding, temporal.ApplicationErrorOptions{
+	return temporal.NewApplicationErrorWithOptions(standing(in, m)+clock.note(m, in.Every.D()), TypeHolding, temporal.ApplicationErrorOptions{
 		NextRetryDelay: max(next.Sub(now), minLookDelay),
 		Category:       temporal.ApplicationErrorCategoryBenign,
 	})
