@@ -3,6 +3,7 @@
 //
 //	go run ./bench -out out/bench.json           # everything, some six minutes
 //	go run ./bench -only 'decide|kill' -quick    # some of it, with fewer samples
+//	go run ./bench -scale 1000                   # many launches at once, and nothing else
 //
 // It prints every figure with the distributions that it comes from. What exactly is
 // measured is told in docs/reference/figures.md. It exits with 1 where something
@@ -81,13 +82,22 @@ func measure(ctx context.Context, args []string) error {
 	path := fs.String("out", "", "file that gets the figures; those of other names that it has are kept")
 	only := fs.String("only", "", "measure the figures whose names match this regular expression")
 	fs.BoolVar(&b.quick, "quick", false, "take fewer samples")
+	var scale scaling
+	fs.IntVar(&scale.launches, "scale", 0, "watch so many launches at once, and then twice as many for as long as looks are in time")
+	fs.IntVar(&scale.most, "most", 16_000, "with -scale: the most launches to try")
+	fs.DurationVar(&scale.every, "every", 30*time.Second, "with -scale: the time between two looks at a launch")
 	_ = fs.Parse(args) // it exits by itself
 	chosen, err := regexp.Compile(*only)
 	if err != nil {
 		return rampart.Errorf(rampart.Invalid, "-only").Because(err)
 	}
 	began := time.Now()
-	figures, err := b.all(ctx, chosen)
+	var figures []figure.Figure
+	if scale.launches > 0 {
+		figures, err = b.scale(ctx, scale)
+	} else {
+		figures, err = b.all(ctx, chosen)
+	}
 	if err != nil {
 		return err
 	}
@@ -159,13 +169,20 @@ func (b *bench) table(rows ...string) {
 }
 
 func (b *bench) summary(figures []figure.Figure) {
-	rows := []string{"figure\tmeasured\tat most\t"}
+	rows := []string{"figure\tmeasured\tpromised\t"}
 	for _, f := range figures {
 		verdict := "kept"
 		if !f.Kept() {
 			verdict = "MISSED"
 		}
-		rows = append(rows, fmt.Sprintf("%s\t%.4g\t%g\t%s", f.Name, f.Value, f.Most, verdict))
+		switch {
+		case f.Text != "":
+			rows = append(rows, fmt.Sprintf("%s\t%s\t\t", f.Name, f.Text))
+		case f.Least != 0:
+			rows = append(rows, fmt.Sprintf("%s\t%.4g\tat least %g\t%s", f.Name, f.Value, f.Least, verdict))
+		default:
+			rows = append(rows, fmt.Sprintf("%s\t%.4g\tat most %g\t%s", f.Name, f.Value, f.Most, verdict))
+		}
 	}
 	b.table(rows...)
 }

@@ -55,13 +55,12 @@ type turned struct{ tick, found, scheduled, off time.Time }
 // breach launches a flag, breaks its metric while a step is watched, and returns
 // when what happened.
 func (s *site) breach(ctx context.Context, flag string) (turned, error) {
-	started, err := s.launch(ctx, rampart.Plan{
+	if _, err := s.launch(ctx, rampart.Plan{
 		Flag: flag,
 		Stages: []rampart.Stage{{
 			Phase: rampart.Debug, Steps: []rampart.Step{{Percent: 1000, Hold: rampart.Duration(time.Hour)}},
 		}},
-	})
-	if err != nil {
+	}); err != nil {
 		return turned{}, err
 	}
 	watched := func(p rampart.Progress) bool { return p.State == rampart.Watching && p.Looks > 0 }
@@ -69,6 +68,12 @@ func (s *site) breach(ctx context.Context, flag string) (turned, error) {
 		return turned{}, err
 	}
 	s.broken.Store(query(flag), true)
+	return s.turnedBack(ctx, flag)
+}
+
+// turnedBack waits until a launch has found harm and ended, and returns when what
+// happened.
+func (s *site) turnedBack(ctx context.Context, flag string) (turned, error) {
 	out, err := s.starter.Wait(ctx, flag)
 	if err != nil {
 		return turned{}, err
@@ -83,7 +88,7 @@ func (s *site) breach(ctx context.Context, flag string) (turned, error) {
 	if entry.Flag.Exposure != 0 {
 		return turned{}, fmt.Errorf("%s is at %s after it was turned back", flag, entry.Flag.Exposure)
 	}
-	events, err := s.history(ctx, started.Workflow, started.Run)
+	events, err := s.history(ctx, rampart.LaunchID(s.starter.Environment(), flag), "")
 	if err != nil {
 		return turned{}, err
 	}

@@ -16,10 +16,20 @@ type Figure struct {
 	Name  string
 	Value float64
 	Most  float64 // the largest value that keeps the promise
+	Least float64 // the smallest, of a figure that is to be large; Most means nothing then
+	Text  string  // instead of a number; nothing is promised
 }
 
 // Kept reports whether the figure keeps its promise.
-func (f Figure) Kept() bool { return f.Value <= f.Most }
+func (f Figure) Kept() bool {
+	switch {
+	case f.Text != "":
+		return true
+	case f.Least != 0:
+		return f.Value >= f.Least
+	}
+	return f.Value <= f.Most
+}
 
 // aboutKey is the key of what is no figure.
 const aboutKey = "about"
@@ -34,6 +44,10 @@ func Merge(path string, figures []Figure, about map[string]string) error {
 	for _, f := range figures {
 		if f.Name == aboutKey || math.IsNaN(f.Value) || math.IsInf(f.Value, 0) {
 			return fmt.Errorf("%q is no figure: %v", f.Name, f.Value)
+		}
+		if f.Text != "" {
+			all[f.Name], _ = json.Marshal(f.Text)
+			continue
 		}
 		all[f.Name], _ = json.Marshal(math.Round(f.Value*1000) / 1000)
 	}

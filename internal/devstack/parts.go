@@ -48,6 +48,9 @@ func (s *Stack) startTemporal(ctx context.Context, program string, port, ui int)
 		"server", "start-dev", "--ip", "127.0.0.1", "--port", fmt.Sprint(port), "--ui-port", fmt.Sprint(ui),
 		"--log-level", "warn", "--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=true",
 	}
+	for _, pair := range s.options.Temporal {
+		args = append(args, "--dynamic-config-value", pair)
+	}
 	if s.options.Dir != "" {
 		args = append(args, "--db-filename", s.path("temporal.db"))
 	}

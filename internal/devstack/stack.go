@@ -19,6 +19,8 @@ type Options struct {
 	Port   int           // the first of [Ports] successive ports; 0: free ones
 	Scrape time.Duration // between two scrapes; 0: DefaultScrape
 
+	Temporal []string // dynamic configuration of the server besides the usual, KEY=JSON
+
 	Environment string        // empty: starter.DefaultEnvironment
 	Worker      []string      // program and arguments of the worker; empty: none
 	Say         func(string)  // hears what is being done; nil: nobody
