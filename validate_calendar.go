@@ -3,9 +3,6 @@ package rampart
 import (
 	"fmt"
 	"math"
-	"regexp"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -31,28 +28,9 @@ func (c *checker) calendar() {
 	}
 }
 
-var (
-	weekdays       = []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
-	promotePattern = regexp.MustCompile(`^([a-z,-]+) ([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})$`)
-)
-
 func (c *checker) promote(s string) {
-	const path, hint = "calendar.promote", "write days and hours, such as mon-thu 09:00-16:00 or mon,wed 10:00-12:00"
-	m := promotePattern.FindStringSubmatch(s)
-	if m == nil {
-		c.wrong(path, hint, "%q is not a span of days and hours", s)
-		return
-	}
-	for _, span := range strings.Split(m[1], ",") {
-		days := strings.Split(span, "-")
-		if len(days) > 2 || slices.ContainsFunc(days, func(d string) bool { return !slices.Contains(weekdays, d) }) {
-			c.wrong(path, hint, "%q is not a day, nor a span of days", span)
-		}
-	}
-	from, fromErr := time.Parse("15:04", m[2])
-	until, untilErr := time.Parse("15:04", strings.Replace(m[3], "24:00", "23:59", 1))
-	if fromErr != nil || untilErr != nil || !from.Before(until) {
-		c.wrong(path, hint, "%s-%s is not a span of hours within one day", m[2], m[3])
+	if _, err := parseHours(s); err != nil {
+		c.wrong("calendar.promote", "write days and hours, such as mon-thu 09:00-16:00 or mon,wed 10:00-12:00", "%s", err)
 	}
 }
 
