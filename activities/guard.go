@@ -4,17 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 
+	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
 )
+
+// DigestOf returns the short form of a document by which the guard knows it again.
+func DigestOf(f rampart.Flag) string { return flagstore.Digest(f) }
 
 // guard renews the lease, and looks at the registers, at the price of one round
 // trip. A store that does not answer, of which it tells, is no reason to stop looking
 // at the gates: a breach found meanwhile turns back as soon as the store is there again.
 func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) (answering bool, found Watched) {
-	if unheard(in, m).Found == FoundBreach { // which does not renew
+	harm := unheard(in, m).Found == FoundBreach
+	if harm { // which does not renew
 		in.Lease = 0
 	}
 	asking, cancel := context.WithTimeout(ctx, storePatience)
@@ -26,16 +32,45 @@ func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) (answe
 		return true, Watched{Found: FoundKill, Kill: got.Kill, Reason: got.Kill.Reason}
 	}
 	switch {
-	case err == nil && got.Flag.Exposure != in.Exposure:
-		return true, Watched{Found: FoundLoss,
-			Reason: fmt.Sprintf("edited by hand: %s instead of %s at the same version", got.Flag.Exposure, in.Exposure)}
 	case err == nil:
-		return true, Watched{}
+		return true, a.compare(in, got)
 	case errors.Is(err, flagstore.ErrLeaseEnded):
 		return true, Watched{Found: FoundLeaseEnd, Reason: "the lease had ended: readers went to the baseline by themselves"}
 	case errors.Is(err, flagstore.ErrLost), errors.Is(err, flagstore.ErrStale), errors.Is(err, flagstore.ErrDrift):
+		a.Meter.drifted(a.Store.Environment(), "watch")
 		return true, Watched{Found: FoundLoss, Reason: err.Error()}
 	}
 	activity.GetLogger(ctx).Warn("the flag store does not answer; the watch goes on", "flag", in.Flag, "error", err)
 	return false, Watched{}
+}
+
+// compare finds what is wrong with a flag whose version is that of the launch: a hand
+// that has edited its document, or a guard that was away for longer than it may be.
+func (a *Activities) compare(in WatchInput, got flagstore.Guard) Watched {
+	reason := ""
+	switch {
+	case got.Flag.Exposure != in.Exposure:
+		reason = fmt.Sprintf("edited by hand: %s instead of %s at the same version", got.Flag.Exposure, in.Exposure)
+	case in.Digest != "" && !flagstore.SameDigest(in.Digest, flagstore.Digest(got.Flag)):
+		reason = "edited by hand: another document at the same version"
+	}
+	if reason != "" {
+		a.Meter.drifted(a.Store.Environment(), "watch")
+		return Watched{Found: FoundLoss, Reason: reason}
+	}
+	if silent := in.Lease.D() - got.Left; in.Lease > 0 && got.Left > 0 && silent >= in.softEnd() {
+		return Watched{Found: FoundLate, Reason: fmt.Sprintf("nobody had guarded %s for %s, longer than the %s that its lease may be left alone; nothing was raised on what was not seen",
+			in.Flag, rampart.Duration(silent.Truncate(time.Second)), rampart.Duration(in.softEnd()))}
+	}
+	return Watched{}
+}
+
+// softEnd is how long the lease may go without being renewed until people are warned
+// and this look at the gates speaks for no raise. It is never less than two looks take.
+func (in WatchInput) softEnd() time.Duration {
+	warn := in.LeaseWarn
+	if warn <= 0 {
+		warn = min(rampart.DefaultLeaseWarn, in.Lease/2)
+	}
+	return max(warn.D(), 2*in.Every.D())
 }

@@ -47,6 +47,8 @@ type WatchInput struct {
 	Every        rampart.Duration    `json:"every"`
 	Alpha        rampart.Percent     `json:"alpha"`
 	Lease        rampart.Duration    `json:"lease"`
+	LeaseWarn    rampart.Duration    `json:"leaseWarn,omitempty"` // how long the lease may go without being renewed
+	Digest       string              `json:"digest,omitempty"`    // of the document that the launch wrote
 	Blind        rampart.BlindPolicy `json:"blind"`
 	Accept       bool                `json:"accept,omitempty"` // an advance past undecided
 	Told         map[string]int64    `json:"told,omitempty"`   // causes that the workflow knows of, and since when they last
@@ -64,7 +66,7 @@ type Finding string
 // The findings of a watch.
 const (
 	FoundPass     Finding = "pass"
-	FoundBreach   Finding = "breach"      // turn back
+	FoundBreach   Finding = "breach"      // turn back, or step back
 	FoundHold     Finding = "hold"        // a breach that holds, or undecided beyond its limit
 	FoundBlind    Finding = "blind"       // beyond its limit
 	FoundNoData   Finding = "no-data"     // for long enough to tell people
@@ -72,6 +74,7 @@ const (
 	FoundKill     Finding = "kill"        // in the register
 	FoundLoss     Finding = "loss"        // the store has another document than the launch wrote
 	FoundLeaseEnd Finding = "lease-ended" // readers are at the baseline already
+	FoundLate     Finding = "late"        // the lease was past its soft end when this watch came; it is renewed now
 	FoundRefusal  Finding = "refusal"     // of an advance
 )
 
@@ -84,6 +87,8 @@ type Watched struct {
 	Kill   *rampart.Kill `json:"kill,omitempty"`
 	At     int64         `json:"at"` // ms, by the worker's clock
 	Memory Memory        `json:"memory"`
+
+	StepBack bool `json:"stepBack,omitempty"` // what the breached gate asks for
 }
 
 const (

@@ -15,6 +15,7 @@ type Guard struct {
 	Flag   rampart.Flag      // the document as stored
 	Stored int64             // its version; 0 where there is none
 	Now    time.Time         // the store's clock
+	Left   time.Duration     // of the lease, before it was renewed; 0 where there is none
 }
 
 // RenewLease sets the lease of one version of a flag to the term from now on, and
@@ -46,9 +47,10 @@ func (s *Store) RenewLease(ctx context.Context, flag string, version int64, term
 }
 
 // guard reads the answer of the lease script: word, stored version, document, kill
-// register, version and end of the lease, clock.
+// register, version and end of the lease, clock, what was left of the lease.
 func guard(flag string, got answer) Guard {
-	g := Guard{Stored: got.number(1), Now: time.UnixMilli(got.number(6))}
+	g := Guard{Stored: got.number(1), Now: time.UnixMilli(got.number(6)),
+		Left: time.Duration(max(0, got.number(7))) * time.Millisecond}
 	if g.Stored > 0 {
 		g.Flag, _ = rampart.DecodeFlag([]byte(got.text(2)))
 		g.Flag.Name, g.Flag.Version = flag, g.Stored

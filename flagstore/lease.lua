@@ -6,8 +6,9 @@ local flag, version, term = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local stored, document = read(STATE, 'f:' .. flag)
 local guarded, ends = read(LEASES, flag)
 ends = tonumber(ends) or 0
+local left = guarded == version and ends - now or 0
 local _, register = read(STATE, 'k:' .. flag)
-local function answer(word) return {word, whole(stored), document or '', register or '', whole(guarded), whole(ends), whole(now)} end
+local function answer(word) return {word, whole(stored), document or '', register or '', whole(guarded), whole(ends), whole(now), whole(left)} end
 
 local strange = foreign()
 if strange then return strange end
