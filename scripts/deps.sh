@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Provides what the tests and the demo run besides Go: a Temporal server, Redis
-# and Prometheus. What is installed is used as it is; the rest is put into
-# .cache/ of this repository. It starts no service, needs no root, and running
-# it again costs a second.
+# Provides what the tests and the demo run besides Go: a Temporal server, Redis,
+# and Prometheus with its promtool. What is installed is used as it is; the rest is
+# put into .cache/ of this repository. It starts no service, needs no root, and
+# running it again costs a second.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,18 +14,18 @@ main() {
   mkdir -p "$bin"
   need_program redis-server RAMPART_REDIS_SERVER
   need_program prometheus RAMPART_PROMETHEUS
+  need_program promtool RAMPART_PROMTOOL
   need_temporal
 }
 
-# need_program NAME VARIABLE finds a program, or brings the package of the same
-# name.
+# need_program NAME VARIABLE finds a program, or brings the package that has it.
 need_program() {
   local name=$1
   if find_program "$@"; then
     return
   elif command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
     say "$name: downloading the system's package into .cache/pkg (less than a minute) ..."
-    unpack_package "$name" || give_up "$name"
+    unpack_package "$(package_of "$name")" || give_up "$name"
   elif command -v brew >/dev/null; then
     say "$name: installing it with brew (about a minute) ..."
     brew install --quiet "$(brew_formula "$name")" || give_up "$name"
@@ -131,8 +131,12 @@ WRAPPER
   chmod +x "$bin/$name"
 }
 
+package_of() {
+  case $1 in promtool) echo prometheus ;; *) echo "$1" ;; esac
+}
+
 brew_formula() {
-  case $1 in redis-server) echo redis ;; *) echo "$1" ;; esac
+  case $1 in redis-server) echo redis ;; *) package_of "$1" ;; esac
 }
 
 give_up() {
@@ -142,7 +146,7 @@ deps: $1 was not found and could not be brought here
       sudo apt-get install --no-install-recommends redis-server prometheus
       sudo dnf install redis golang-github-prometheus
       brew install redis prometheus
-    or name the programs in RAMPART_REDIS_SERVER and RAMPART_PROMETHEUS
+    or name the programs in RAMPART_REDIS_SERVER, RAMPART_PROMETHEUS and RAMPART_PROMTOOL
 MESSAGE
   exit 1
 }
