@@ -1,0 +1,107 @@
+package main
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/chaos/ledger"
+)
+
+const errorsGate = "errors"
+
+// newPlan makes a plan that is walked in about a minute where all goes well: ten to
+// ninety percent, and then the holdout.
+func newPlan(flag string, chance *rand.Rand) rampart.Plan {
+	const requests, failed = "rampart_requests_total", `rampart_requests_total{outcome="error"}`
+	hold := func() rampart.Duration {
+		return rampart.Duration(3*time.Second + time.Duration(chance.IntN(3000))*time.Millisecond)
+	}
+	step := func(percent rampart.Percent) rampart.Step { return rampart.Step{Percent: percent, Hold: hold()} }
+	lease := rampart.Lease{Warn: rampart.Duration(30 * time.Second), End: rampart.Duration(2 * time.Minute)}
+	if chance.IntN(3) == 0 { // one that ends where all workers are gone
+		lease = rampart.Lease{Warn: rampart.Duration(4 * time.Second), End: rampart.Duration(10 * time.Second)}
+	}
+	consent := &rampart.Approvals{Count: 1 + chance.IntN(2)}
+	if chance.IntN(3) == 0 {
+		consent = &rampart.Approvals{Groups: []string{"product", "engineering"}}
+	}
+	return rampart.Plan{
+		Flag: flag, Owner: "team-chaos", Purpose: "See what breaks", Environment: environment, RetireBy: "2099-12-31",
+		Every: rampart.Duration(time.Second), Lease: &lease,
+		Parachute: &rampart.Parachute{Share: 6000, Wait: rampart.Duration(5 * time.Second)},
+		Gates: []rampart.Gate{
+			{Name: errorsGate, Ratio: &rampart.Ratio{Events: failed, Of: requests}, Detect: 3},
+			{Name: "overall", Objective: &rampart.Objective{Events: failed, Of: requests, Good: 5000}},
+		},
+		Stages: []rampart.Stage{
+			{Phase: rampart.Debug, Steps: []rampart.Step{step(rungs[0]), step(rungs[1])}},
+			{Phase: rampart.MaxPowerRamp, Approvals: consent, Steps: []rampart.Step{step(rungs[2])}},
+			{Phase: rampart.Scalability, Approvals: &rampart.Approvals{Count: 1}, Steps: []rampart.Step{step(rungs[3])}},
+			{Phase: rampart.Learning, Objectives: []string{"Nobody leaves"}, Steps: []rampart.Step{step(rungs[4])}},
+		},
+		Finish: &rampart.Finish{Percent: rampart.Full, Bake: hold()},
+	}.WithDefaults()
+}
+
+// A plot is what people are going to do to one launch.
+type plot struct {
+	what  string
+	cause ledger.Cause  // of what ends it; empty: nothing does
+	rung  int           // on which it happens; of a rejection: the stage whose consent is refused
+	delay time.Duration // after the launch was seen there
+	pause bool          // it is paused now and then
+}
+
+// plots are what can happen, by weight.
+var plots = []struct {
+	weight int
+	what   string
+	cause  ledger.Cause
+}{
+	{9, "is left alone", ""},
+	{7, "breaks", ""},
+	{5, "is killed", ledger.ByKill},
+	{4, "is turned back", ledger.ByTurnBack},
+	{2, "is rejected", ledger.ByReject},
+	{2, "is cancelled", ledger.ByCancel},
+}
+
+// newPlot chooses what happens. The first launches, before anything is broken, have
+// one of each of the ways back.
+func newPlot(first int, chance *rand.Rand) plot {
+	p := plot{rung: chance.IntN(5), delay: time.Duration(chance.IntN(2500)) * time.Millisecond, pause: chance.IntN(3) == 0}
+	switch first % 4 {
+	case 0:
+		p.what = "breaks"
+	case 1:
+		p.what, p.cause = "is turned back", ledger.ByTurnBack
+	case 2:
+		p.what, p.cause = "is killed", ledger.ByKill
+	case 3:
+		p.what = "is left alone"
+	default:
+		p.what, p.cause = chosen(chance)
+	}
+	if p.cause == ledger.ByReject {
+		p.rung = 2 + chance.IntN(2)
+	}
+	return p
+}
+
+func chosen(chance *rand.Rand) (string, ledger.Cause) {
+	total := 0
+	for _, x := range plots {
+		total += x.weight
+	}
+	n := chance.IntN(total)
+	for _, x := range plots {
+		if n -= x.weight; n < 0 {
+			return x.what, x.cause
+		}
+	}
+	return plots[0].what, plots[0].cause
+}
+
+// breaks reports whether the on arm is made to fail.
+func (p plot) breaks() bool { return p.what == "breaks" }
