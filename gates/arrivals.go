@@ -68,15 +68,15 @@ func (a *arrivals) any(look Look, to time.Time, arms map[string]ArmCount) error 
 	return &NoData{a.Any.silent("any arm")}
 }
 
-// elapsed is for how long nothing was heard before this tick, at most two ticks of
-// it: what nobody looked at was not silence.
+// elapsed is for how long nothing was heard before this tick, at most twice the time
+// that was to pass between the two looks: what nobody looked at was not silence.
 func (a *arrivals) elapsed(look Look) int64 {
 	heard := a.Heard
 	a.Heard = look.tick()
 	if heard == 0 {
 		return 0
 	}
-	return min(a.Heard-heard, 2*look.Every.Milliseconds())
+	return min(a.Heard-heard, 2*look.pace.Milliseconds())
 }
 
 // take notes the data of an arm, and reports whether it is fresh.
@@ -92,6 +92,9 @@ func (a *arrival) take(look Look, to time.Time, elapsed int64, c ArmCount) bool 
 	}
 	if a.Came {
 		a.Quiet += elapsed
+		if !c.Last.IsZero() { // it came in between two looks that lie apart
+			a.Quiet = min(a.Quiet, to.Sub(c.Last).Milliseconds())
+		}
 	}
 	return false
 }

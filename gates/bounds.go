@@ -17,8 +17,8 @@ type bounds struct {
 }
 
 // take notes whether the value is out of bounds at a tick; before is the last tick
-// with an answer. Time without an answer is not counted, nor are more than two ticks
-// that nobody looked at.
+// with an answer. Time without an answer is not counted, nor is more than twice the
+// time that was to pass between the two looks.
 func (b *bounds) take(look Look, before int64, out bool) {
 	switch {
 	case !out:
@@ -26,7 +26,7 @@ func (b *bounds) take(look Look, before int64, out bool) {
 	case b.Since == 0:
 		b.Since = look.tick()
 	default:
-		b.For += min(look.tick()-before, 2*look.Every.Milliseconds())
+		b.For += min(look.tick()-before, 2*look.pace.Milliseconds())
 	}
 }
 

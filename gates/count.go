@@ -11,6 +11,7 @@ type CountQuery struct {
 	Flag     string
 	To       time.Time
 	Every    time.Duration // how far apart instants usually are
+	Pace     time.Duration // how long after the last instant this one was planned to be; 0: Every
 	Counters []Counter
 }
 

@@ -81,8 +81,8 @@ func merged(all map[string]found) targets {
 	return known
 }
 
-// acquaint asks whether strangers were scraped before an instant. Where that cannot
-// be known, they stay strangers.
+// acquaint asks whether strangers were scraped before an instant: once for all flags
+// of a service that was just deployed. Where that cannot be known, they stay strangers.
 func (p *Prometheus) acquaint(ctx context.Context, known targets, strangers []target, at time.Time, q CountQuery) {
 	if len(strangers) == 0 {
 		return
@@ -92,15 +92,23 @@ func (p *Prometheus) acquaint(ctx context.Context, known targets, strangers []ta
 		jobs, instances = append(jobs, s.job), append(instances, s.instance)
 	}
 	up := selector{metric: "up"}.with("job", "=~", anyOf(unique(jobs))).with("instance", "=~", anyOf(unique(instances)))
-	v, err := p.query(ctx, fmt.Sprintf("max_over_time(%s[%dms])", up, p.window(q.Every).Milliseconds()), at)
+	query := fmt.Sprintf("max_over_time(%s[%dms])", up, p.window(q.Every).Milliseconds())
+	scraped, err := p.ups.get(ctx, valueKey{query, at.UnixMilli()}, func(ctx context.Context) (targets, error) {
+		v, err := p.query(ctx, query, at)
+		found, _ := v.(model.Vector)
+		t := targets{}
+		for _, s := range found {
+			if s.Value == 1 {
+				t.scraped(target{string(s.Metric["job"]), string(s.Metric["instance"])}, at.UnixMilli())
+			}
+		}
+		return t, err
+	})
 	if err != nil {
 		return
 	}
-	found, _ := v.(model.Vector)
-	for _, s := range found {
-		if s.Value == 1 {
-			known.scraped(target{string(s.Metric["job"]), string(s.Metric["instance"])}, at.UnixMilli())
-		}
+	for where, first := range scraped {
+		known.scraped(where, first)
 	}
 }
 
@@ -158,15 +166,16 @@ func (p *Prometheus) fetch(ctx context.Context, q CountQuery, metrics map[string
 	return answers
 }
 
-// window is how far back samples are read.
+// window is how far back samples are read. It is the same for launches that are
+// looked at seldom and often, so that they share queries.
 func (p *Prometheus) window(every time.Duration) time.Duration {
-	return every + lookbackScrapes*p.interval
+	return Slowest(every) + lookbackScrapes*p.interval
 }
 
 // from returns the earliest instant, not before the wanted one, from which counters
 // can be counted: half of the lookback is kept to find the value that they had then.
 func (p *Prometheus) from(wanted time.Time, q CountQuery) time.Time {
-	earliest := q.To.Add(-q.Every - lookbackScrapes/2*p.interval)
+	earliest := q.To.Add(-Slowest(q.Every) - lookbackScrapes/2*p.interval)
 	if wanted.Before(earliest) {
 		return earliest
 	}

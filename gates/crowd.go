@@ -21,8 +21,9 @@ type crowds struct {
 	maxBytes  int64 // likewise
 	parallel  int   // queries of one scope at once
 
-	mu  sync.Mutex
-	all map[scope]*crowd
+	mu    sync.Mutex
+	all   map[scope]*crowd
+	swept time.Time // when those that are over were last looked for
 }
 
 // A scope is what a crowd asks about its flags.
@@ -44,14 +45,17 @@ func (c *crowds) of(s scope) *crowd {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	w := c.all[s]
-	if w == nil {
+	if now.Sub(c.swept) > forgetCrowds/4 {
+		c.swept = now
 		for old, idle := range c.all {
 			if now.Sub(idle.used) > forgetCrowds {
 				delete(c.all, old)
 			}
 		}
-		w = &crowd{limits: c, size: maxFlags, lastAsked: map[string]time.Time{}}
+	}
+	w := c.all[s]
+	if w == nil {
+		w = &crowd{limits: c, size: maxFlags, lastAsked: map[string]instant{}}
 		if c.all == nil {
 			c.all = map[scope]*crowd{}
 		}
@@ -61,8 +65,9 @@ func (c *crowds) of(s scope) *crowd {
 	return w
 }
 
-// forgetCrowds is longer than a launch sleeps between two ticks.
-const forgetCrowds = time.Hour
+// forgetCrowds is when the samples of a crowd are let go of that nobody has asked for.
+// Launches whose ticks lie further apart begin anew.
+const forgetCrowds = 10 * time.Minute
 
 // A crowd is the flags that are asked for in one scope.
 type crowd struct {
@@ -70,10 +75,23 @@ type crowd struct {
 	used   time.Time // guarded by limits.mu
 
 	mu        sync.Mutex
-	size      int                  // flags of one query, fewer where they have many series
-	lastAsked map[string]time.Time // by flag: the last instant it was asked for
-	rounds    []*round             // oldest first
+	size      int                // flags of one query, fewer where they have many series
+	lastAsked map[string]instant // by flag
+	rounds    []*round           // oldest first
 }
+
+// An instant is when a flag was last asked for, and how long after the time before.
+type instant struct {
+	at   time.Time
+	pace time.Duration
+}
+
+// due reports whether the flag is likely to be asked for at a later instant: not
+// before its pace is over.
+func (i instant) due(to time.Time) bool { return to.Sub(i.at) >= i.pace && !i.gone(to) }
+
+// gone reports whether nobody is likely to ask for the flag again.
+func (i instant) gone(to time.Time) bool { return to.Sub(i.at) > 3*i.pace }
 
 // A round is all queries for one instant.
 type round struct {
@@ -112,8 +130,9 @@ func (w *crowd) join(ctx context.Context, q CountQuery, ask reap) *query {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.round(q.To)
-	if at := w.lastAsked[q.Flag]; q.To.After(at) {
-		w.lastAsked[q.Flag] = q.To
+	before := w.lastAsked[q.Flag]
+	if q.To.After(before.at) {
+		w.lastAsked[q.Flag] = instant{q.To, or(q.Pace, q.Every)}
 	}
 	if running := r.queries[q.Flag]; running != nil && !running.failed(q.Flag) {
 		return running
@@ -124,20 +143,33 @@ func (w *crowd) join(ctx context.Context, q CountQuery, ask reap) *query {
 	mine := r.waiting[len(r.waiting)-1]
 	mine.flags = append(mine.flags, q.Flag)
 	r.queries[q.Flag] = mine
-	w.start(ctx, r, q.Every, ask)
+	if before.due(q.To) {
+		w.start(ctx, r, ask)
+		return mine
+	}
+	// Nobody could tell that this flag would come, as after the start of a worker. It
+	// seldom comes alone then.
+	time.AfterFunc(linger, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.start(ctx, r, ask)
+	})
 	return mine
 }
 
+// linger is how long a flag that comes unexpectedly waits for others.
+const linger = 20 * time.Millisecond
+
 // start runs the first waiting query where there is a place for it. While there is
 // none, those who come join the last.
-func (w *crowd) start(ctx context.Context, r *round, every time.Duration, ask reap) {
+func (w *crowd) start(ctx context.Context, r *round, ask reap) {
 	if len(r.waiting) == 0 || r.running >= w.limits.parallel {
 		return
 	}
 	next := r.waiting[0]
 	r.waiting = r.waiting[1:]
 	r.running++
-	w.invite(r, next, every)
+	w.invite(r, next)
 	next.asked = time.Now()
 	go func() {
 		h := w.run(ctx, next.flags, next.found, ask)
@@ -146,19 +178,19 @@ func (w *crowd) start(ctx context.Context, r *round, every time.Duration, ask re
 		w.learn(h)
 		close(next.done)
 		r.running--
-		w.start(ctx, r, every, ask)
+		w.start(ctx, r, ask)
 	}()
 }
 
-// invite adds flags to a query that were asked for lately and will be again.
-func (w *crowd) invite(r *round, next *query, every time.Duration) {
-	for flag, at := range w.lastAsked {
+// invite adds flags to a query that are about to be asked for.
+func (w *crowd) invite(r *round, next *query) {
+	for flag, last := range w.lastAsked {
 		switch {
-		case r.to.Sub(at) > 3*every:
+		case last.gone(r.to):
 			delete(w.lastAsked, flag)
 		case len(next.flags) >= w.size:
 			return
-		case r.queries[flag] == nil:
+		case last.due(r.to) && r.queries[flag] == nil:
 			next.flags = append(next.flags, flag)
 			r.queries[flag] = next
 		}

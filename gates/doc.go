@@ -23,6 +23,8 @@
 //
 // # Time
 //
+// A launch that has been well for long is looked at less often: [State.Next] says when.
+//
 // A tick is identified by its time. It is judged from samples that are older than
 // the scrape lag, because younger ones may not all have arrived. Ticks that no
 // worker looked at are counted as one longer tick, as far back as the source's

@@ -63,16 +63,20 @@ func (j *Judge) Judge(ctx context.Context, look Look, s *State) (rampart.Verdict
 	if err := s.open(look); err != nil {
 		return rampart.Verdict{}, err
 	}
-	if look.tick() > s.Tick {
-		sights := j.see(ctx, look, s)
-		if err := ctx.Err(); err != nil { // nobody waits for the verdict, so the tick is not spent
-			return rampart.Verdict{}, err
-		}
-		if err := s.fold(look, sights); err != nil {
-			return rampart.Verdict{}, err
-		}
+	if look.tick() <= s.Tick {
+		return s.conclude(look), nil
 	}
-	return s.conclude(look), nil
+	look.pace = s.paced(look)
+	sights := j.see(ctx, look, s)
+	if err := ctx.Err(); err != nil { // nobody waits for the verdict, so the tick is not spent
+		return rampart.Verdict{}, err
+	}
+	if err := s.fold(look, sights); err != nil {
+		return rampart.Verdict{}, err
+	}
+	v := s.conclude(look)
+	s.plan(look, v)
+	return v, nil
 }
 
 // inTime leaves a caller with a deadline the time to hear that there was no answer:
@@ -128,7 +132,7 @@ func (j *Judge) see(ctx context.Context, look Look, s *State) []sight {
 // count asks for the counters of all gates together, because several of them may be
 // of the same metric.
 func (j *Judge) count(ctx context.Context, look Look, s *State, at time.Time, sights []sight) {
-	q := CountQuery{Flag: look.Flag, To: at, Every: look.Every}
+	q := CountQuery{Flag: look.Flag, To: at, Every: look.Every, Pace: look.pace}
 	for i, spec := range look.Gates {
 		selectors := selectorsOf(spec)
 		if len(selectors) == 0 || !look.asks(spec) {

@@ -26,6 +26,8 @@ type Look struct {
 	FirstExposed time.Time // zero before the first exposure
 	StepSince    time.Time // when the step's exposure was written
 	HoldOver     bool      // the hold is over if the gates pass
+
+	pace time.Duration // that was to pass since the last look: Every, or some of it
 }
 
 // A Source answers for metrics. [Prometheus] is the one of production.

@@ -40,6 +40,7 @@ type PrometheusOptions struct {
 	MaxSeries      int           // of one answer, 100,000 by default
 	MaxBytes       int64         // of one answer, 128 MiB by default
 	Concurrent     int           // queries at once, 4 by default
+	Waiting        int           // queries that wait for their turn, 5,000 by default
 }
 
 // The defaults of PrometheusOptions. A hundred thousand series of twenty samples
@@ -50,6 +51,9 @@ const (
 	DefaultMaxSeries      = 100_000
 	DefaultMaxBytes       = 128 << 20
 	DefaultConcurrent     = 4
+	// DefaultWaiting is more than four at once answer within the time that a query may
+	// wait, where each takes a few milliseconds.
+	DefaultWaiting = 5_000
 )
 
 // Prometheus is a Source that speaks Prometheus' HTTP API, as Mimir, Thanos and
@@ -58,12 +62,13 @@ type Prometheus struct {
 	api     promv1.API
 	host    string
 	timeout time.Duration
-	slots   chan struct{} // one for each query that may be under way
+	line    *line
 
 	interval  time.Duration // between two scrapes
 	maxSeries int
 
 	values memo[valueKey, float64]
+	ups    memo[valueKey, targets] // who was scraped
 	crowds crowds
 }
 
@@ -91,7 +96,7 @@ func NewPrometheus(o PrometheusOptions) (*Prometheus, error) {
 		api:     promv1.NewAPI(client),
 		host:    address.Host,
 		timeout: o.Timeout,
-		slots:   make(chan struct{}, o.Concurrent),
+		line:    newLine(o.Concurrent, o.Waiting),
 
 		interval:  o.ScrapeInterval,
 		maxSeries: o.MaxSeries,
@@ -105,6 +110,7 @@ func (o PrometheusOptions) withDefaults() PrometheusOptions {
 	o.MaxSeries = or(o.MaxSeries, DefaultMaxSeries)
 	o.MaxBytes = or(o.MaxBytes, DefaultMaxBytes)
 	o.Concurrent = or(o.Concurrent, DefaultConcurrent)
+	o.Waiting = or(o.Waiting, DefaultWaiting)
 	return o
 }
 
@@ -188,12 +194,10 @@ func single(v model.Value) (float64, error) {
 func (p *Prometheus) query(ctx context.Context, expression string, at time.Time) (model.Value, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-	case <-ctx.Done():
-		return nil, p.unanswered(ctx.Err())
+	if err := p.line.enter(ctx, p.timeout/2); err != nil { // the rest is for the answer
+		return nil, p.unanswered(err)
 	}
+	defer p.line.leave()
 	v, _, _, err := p.api.Query(ctx, expression, at, promv1.WithTimeout(p.timeout))
 	if err != nil {
 		return nil, p.unanswered(err)
@@ -209,6 +213,9 @@ func (p *Prometheus) unanswered(err error) error {
 	switch {
 	case errors.Is(err, errTooLarge):
 		return errTooLarge
+	case errors.Is(err, errCrowded):
+		return rampart.Errorf(rampart.Unreachable, "prometheus at %s was not asked: too many queries are waiting for it", p.host).
+			WithHint("find out what makes it slow; let more queries run at once (--prometheus-queries), or look less often")
 	case errors.As(err, &refusal) && (refusal.Type == promv1.ErrBadData || refusal.Type == promv1.ErrExec):
 		return rampart.Errorf(rampart.Invalid, "prometheus at %s does not take the query: %s", p.host, short(refusal.Msg))
 	case errors.As(err, &refusal):

@@ -24,6 +24,9 @@ type State struct {
 	StepSince int64            `json:"stepSince,omitempty"`
 	Evidence  *evidence.Launch `json:"evidence,omitempty"`
 	Gates     map[string]*gate `json:"gates,omitempty"` // by key
+
+	Due     int64 `json:"due,omitempty"`     // the tick to look at next
+	Stirred int64 `json:"stirred,omitempty"` // the last at which something asked for a closer look
 }
 
 // stateVersion is that of the stored form. A state of another version is refused:
@@ -149,7 +152,7 @@ func (g *gate) fold(look Look, s *State, spec rampart.Gate, saw sight) error {
 
 // answered notes that the gate's state at this tick is known.
 func (g *gate) answered(look Look) {
-	if look.tick()-g.At > enough*look.Every.Milliseconds() {
+	if look.tick()-g.At > enough*look.pace.Milliseconds() {
 		g.Run = 0
 	}
 	g.Run, g.At = min(g.Run+1, enough), look.tick()
