@@ -89,6 +89,15 @@ bench: deps ## measure what the design promises; writes out/bench.json
 	@mkdir -p out
 	go run ./bench -out out/bench.json
 
+# How long parts are broken, and the number from which that is chosen:
+# make chaos FOR=2h SEED=7
+FOR  := 10m
+SEED := 1
+
+.PHONY: chaos
+chaos: deps ## kill every part again and again while launches are walked; FOR=10m, SEED=1
+	go run ./chaos -for $(FOR) -seed $(SEED) -out out/chaos.md
+
 .PHONY: demo
 demo: deps build ## walk two launches on the whole stack; CI=1 ends by itself
 	go run ./examples/shop/demo $(if $(CI),--ci)

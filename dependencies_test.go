@@ -27,13 +27,13 @@ var rooms = map[string][]string{
 
 // owners says which rooms may import what belongs to one of them.
 var owners = map[string][]string{
-	"go.temporal.io/":                         {"workflows", "activities", "worker", "starter", "cmd", "examples", "bench", "internal"},
+	"go.temporal.io/":                         {"workflows", "activities", "worker", "starter", "cmd", "examples", "bench", "chaos", "internal"},
 	"github.com/redis/go-redis":               {"flagstore", "bench", "internal"},
 	"github.com/prometheus/client_golang/api": {"gates", "bench"},
 	"github.com/prometheus/common":            {"gates"},
 	"github.com/nicholas-fedor/shoutrrr":      {"worker"},
 	"github.com/goccy/go-yaml":                {"planfile"},
-	"github.com/spf13/":                       {"cmd", "worker", "starter", "bench", "examples", "internal"},
+	"github.com/spf13/":                       {"cmd", "worker", "starter", "bench", "chaos", "examples", "internal"},
 	"google.golang.org/grpc":                  {"gates", "worker", "starter", "cmd", "internal"},
 }
 
@@ -60,7 +60,7 @@ func TestDependencies(t *testing.T) {
 func checkRoom(t *testing.T, pkg, room, imported string) {
 	t.Helper()
 	allowed, known := rooms[room]
-	if !known || room == imported || imported == "internal" { // cmd, examples, bench and internal wire everything
+	if !known || room == imported || imported == "internal" { // cmd, examples, bench, chaos and internal wire everything
 		return
 	}
 	require.Containsf(t, allowed, imported, "%s imports room %q", pkg, imported)

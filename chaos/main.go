@@ -88,22 +88,20 @@ func (o options) soak(ctx context.Context) (err error) {
 		}
 	}()
 	if err := s.run(ctx); err != nil {
-		s.story.last(os.Stderr, 60)
 		return err
 	}
 	text := s.report()
 	if o.out != "" {
-		if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil { //nolint:gosec // a report is for everybody
+		if err := os.MkdirAll(filepath.Dir(o.out), 0o750); err != nil {
 			return err
 		}
-		if err := os.WriteFile(o.out, []byte(text), 0o644); err != nil { //nolint:gosec // a report is for everybody
+		if err := os.WriteFile(o.out, []byte(text), 0o644); err != nil { // #nosec G306 -- a report is for everybody
 			return err
 		}
 	} else {
 		fmt.Print(text)
 	}
 	if broken := s.book.Violations(); len(broken) > 0 {
-		s.story.last(os.Stderr, 60)
 		return fmt.Errorf("%w: %d times", errBroken, len(broken))
 	}
 	fmt.Printf("%s, %d launches, no promise broken\n", s.tolls.summary(), len(s.ledger.Walks()))

@@ -49,7 +49,7 @@ func (s *soak) breakThings(ctx context.Context, chance *rand.Rand) {
 	for pause(ctx, time.Duration(float64(pace)*(0.5+chance.Float64()))) && time.Now().Before(end) {
 		d := choose(chance)
 		p := s.victim(d.kind, chance)
-		private := rand.New(rand.NewPCG(chance.Uint64(), 2)) //nolint:gosec // no secret
+		private := rand.New(rand.NewPCG(chance.Uint64(), 2)) // #nosec G404 -- chance, not a secret
 		if !p.claim() {
 			continue // it is being broken already
 		}

@@ -148,15 +148,6 @@ func (s *soak) add(p *part) {
 	s.parts = append(s.parts, p)
 }
 
-func (s *soak) part(name string) *part {
-	for _, p := range s.parts {
-		if p.name == name {
-			return p
-		}
-	}
-	return nil
-}
-
 func portOf(address string) string {
 	_, port, _ := net.SplitHostPort(address)
 	return port

@@ -29,7 +29,7 @@ type person struct {
 }
 
 func newPerson(s *soak, place int) *person {
-	return &person{soak: s, place: place, chance: rand.New(rand.NewPCG(s.seed, uint64(1000+place)))} //nolint:gosec // no secret
+	return &person{soak: s, place: place, chance: rand.New(rand.NewPCG(s.seed, uint64(1000+place)))} // #nosec G404 -- chance, not a secret
 }
 
 // live starts launches until no more are to be started.
@@ -72,7 +72,6 @@ type launch struct {
 	done     bool      // the plot
 	asked    int64     // when the way back was asked for
 	paused   time.Time
-	resumed  bool
 	meddled  map[rampart.Phase]bool // the starter has tried to approve
 	moved    time.Time              // the launch went on
 	was      string

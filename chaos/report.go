@@ -86,6 +86,7 @@ func (s *soak) reportSeen(b *strings.Builder) {
 	fmt.Fprintf(b, "| writes of the store | %d |\n", s.writes.Load())
 	fmt.Fprintf(b, "| sights of readers (every change, and four a second of each flag) | %d |\n", s.samples)
 	fmt.Fprintf(b, "| sights of a version whose write nobody else has seen, because the store was emptied | %d |\n", s.unseen)
+	fmt.Fprintf(b, "| looks that went on from an earlier one, because a watch had died and the store did not answer the next | %d |\n", s.ledger.Anew())
 	fmt.Fprintf(b, "| longest time in which a launch did not go on | %s (%s) |\n", s.idle.length.Round(time.Second), s.idle.flag)
 	fmt.Fprintf(b, "| from the last break until all had ended and was checked | %s |\n", s.settled.Round(time.Second))
 	fmt.Fprintf(b, "\nFrom what was to end a launch to the baseline in the store:\n\n| launch | calm, median | chaos, median | chaos, slowest | slowest to calm |\n|---|--:|--:|--:|--:|\n")

@@ -43,6 +43,7 @@ type soak struct {
 	broke    time.Duration
 	settled  time.Duration
 	writes   atomic.Int64 // that were seen
+	cries    atomic.Int64 // violations that were told
 	unseen   int          // sights of versions that only readers have seen
 
 	mu       sync.Mutex
@@ -79,12 +80,21 @@ func newSoak(o options, dir string) (*soak, error) {
 	if s.story, err = newStory(s.path("story.log"), o.story); err != nil {
 		return nil, err
 	}
-	s.book = &ledger.Book{Broken: func(v ledger.Violation) { s.story.tell("BROKEN", "%s: %s: %s", v.Rule, v.Flag, v.What) }}
+	s.book = &ledger.Book{Broken: s.cry}
 	s.ledger = &ledger.Ledger{Book: s.book, Environment: environment}
 	if s.at, err = newAddresses(); err != nil {
 		return nil, err
 	}
 	return s, s.newParts()
+}
+
+// cry tells of a violation at once, with the story that led to it.
+func (s *soak) cry(v ledger.Violation) {
+	s.story.tell("BROKEN", "%s: %s: %s", v.Rule, v.Flag, v.What)
+	fmt.Fprintf(os.Stderr, "BROKEN: %s: %s: %s\n", v.Rule, v.Flag, v.What)
+	if s.cries.Add(1) <= 20 {
+		s.story.about(os.Stderr, v.Flag, s.parts, 40)
+	}
 }
 
 func (s *soak) path(elements ...string) string {
@@ -127,7 +137,7 @@ func (s *soak) run(ctx context.Context) error {
 	s.breaking = true
 	s.mu.Unlock()
 	s.began = time.Now()
-	s.breakThings(ctx, rand.New(rand.NewPCG(s.seed, 1))) //nolint:gosec // no secret
+	s.breakThings(ctx, rand.New(rand.NewPCG(s.seed, 1))) // #nosec G404 -- chance, not a secret
 	s.broke = time.Since(s.began)
 	s.mu.Lock()
 	s.stopping = true

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -45,11 +47,18 @@ func (s *story) tell(who, format string, args ...any) {
 	}
 }
 
-// last writes the last lines.
-func (s *story) last(to io.Writer, n int) {
+// about writes the last lines that tell of a flag, or of what was done to parts.
+func (s *story) about(to io.Writer, flag string, parts []*part, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, line := range s.lines[max(0, len(s.lines)-n):] {
+	var told []string
+	for _, line := range slices.Backward(s.lines) {
+		is := func(p *part) bool { return strings.Contains(line, " "+p.name+" ") }
+		if len(told) < n && (strings.Contains(line, flag+" ") || slices.ContainsFunc(parts, is)) {
+			told = append(told, line)
+		}
+	}
+	for _, line := range slices.Backward(told) {
 		_, _ = fmt.Fprintln(to, line)
 	}
 }

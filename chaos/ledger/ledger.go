@@ -15,6 +15,7 @@ type Ledger struct {
 	mu       sync.Mutex
 	accounts map[string]*account
 	emptied  int64 // when the store was last emptied
+	anew     int
 }
 
 // An account is what was told of one flag.
@@ -138,9 +139,20 @@ func (l *Ledger) Look(w *Walk, tick, looks, now int64) {
 	}
 	// What an emptied store had is lost; the launch goes on from what it has itself.
 	lost := l.emptied > 0 && w.tick > 0 && now-l.emptied < 60_000
-	ok := lost || tick > w.tick && looks > w.looks
-	l.Book.Check(ok, Ticks, w.Flag, "launch %d: look %d of tick %d after look %d of tick %d", w.Number, looks, tick, w.looks, w.tick)
+	l.Book.Check(lost || tick > w.tick, Ticks, w.Flag, "launch %d: look %d of tick %d after look %d of tick %d", w.Number, looks, tick, w.looks, w.tick)
+	if looks <= w.looks {
+		l.anew++
+	}
 	w.tick, w.looks = tick, looks
+}
+
+// Anew returns how often evidence went on from an earlier look than the last one that
+// was kept: where the watch died and the store did not answer its successor. The
+// looks between are not lost, but made again as one.
+func (l *Ledger) Anew() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.anew
 }
 
 // End tells how a launch has ended.

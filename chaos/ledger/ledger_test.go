@@ -215,6 +215,7 @@ func TestLedgerTellsWhichPromiseWasBroken(t *testing.T) {
 			l.Saw("reader/1", ledger.Sight{Flag: flag, Version: 1090, Served: 1000, At: 1200})
 		}},
 
+		{"the same look again", "", func(l tale) { l.Look(l.walk, 2000, 1, 2001); l.Look(l.walk, 2000, 1, 2002) }},
 		{"a tick twice", ledger.Ticks, func(l tale) { l.Look(l.walk, 2000, 1, 2001); l.Look(l.walk, 2000, 2, 2002) }},
 		{"a tick that goes back", ledger.Ticks, func(l tale) { l.Look(l.walk, 3000, 2, 3001); l.Look(l.walk, 2000, 3, 3002) }},
 		{"launched though it was turned back", ledger.Fits, func(l tale) {

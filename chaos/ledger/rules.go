@@ -32,7 +32,7 @@ const (
 
 // The rules that are checked while a launch goes on, and at its end.
 const (
-	Ticks    Rule = "the ticks of a launch's evidence only grow, each by a look of its own"
+	Ticks    Rule = "no tick of a launch's evidence is judged again once a later one was"
 	Counted  Rule = "evidence has counted no more requests than services were asked"
 	Fits     Rule = "each launch reaches an ending that fits what happened to it"
 	Baseline Rule = "nobody is exposed after an ending short of the goal"

@@ -88,18 +88,18 @@ func (l *Ledger) raise(w *Walk, e rampart.Event, rung int) {
 		args = append([]any{e.Verb, e.Exposure, w.Number}, args...)
 		l.Book.Check(ok, rule, e.Flag, "%s %s by launch %d, "+format, args...)
 	}
+	check(w.off == 0, Stopped, "which was turned back at version %d", w.off)
+	if rung == len(w.Rungs)-1 {
+		check(w.rung >= rung-1 || w.gap, Holdout, "which stood on rung %d", w.rung)
+	} else {
+		check(e.Exposure < w.Rungs[len(w.Rungs)-1].Percent, Holdout, "which is not finishing")
+	}
 	check(w.acquired || w.gap, InOrder, "which has not taken the pen")
 	check(rung == w.rung+1 || w.gap && rung > w.rung, InOrder, "which stood on rung %d", w.rung)
 	if w.rung >= 0 && !w.gap {
 		held := e.At - w.rungSince
 		check(held >= w.Rungs[w.rung].Hold, InOrder, "after %d of %d ms", held, w.Rungs[w.rung].Hold)
 	}
-	if rung == len(w.Rungs)-1 {
-		check(w.rung == rung-1 || w.gap, Holdout, "which stood on rung %d", w.rung)
-	} else {
-		check(e.Exposure < w.Rungs[len(w.Rungs)-1].Percent, Holdout, "which is not finishing")
-	}
-	check(w.off == 0, Stopped, "which was turned back at version %d", w.off)
 	for cause, at := range w.acked {
 		// The store refuses raises of a flag that it knows to be killed, whenever they
 		// were decided; for the rest a raise that was under way may still arrive.
