@@ -25,6 +25,11 @@ type Activities struct {
 	MaxSkew   time.Duration // by which Now may differ from the other clocks and be believed; 0: any
 	Meter     *Meter
 
+	Launches   Launches      // of which the sweep finds those that are gone
+	Intents    Intents       // with which the sweep compares what is stored
+	SweepEvery time.Duration // instead of what the sweep was started with, if not 0
+	Page       []string      // channels that hear of what the sweep does, and must not do
+
 	stores storeClock
 }
 

@@ -1,9 +1,7 @@
 package activities
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
@@ -79,7 +77,7 @@ func (a *Activities) Restore(ctx context.Context, in RestoreInput) (Restored, er
 	if err != nil && !missing {
 		return Restored{}, err
 	}
-	if !missing && entry.Flag.Version == in.Flag.Version && entry.Owner == in.Pen.Owner && sameFlag(entry.Flag, in.Flag) {
+	if !missing && entry.Flag.Version == in.Flag.Version && entry.Owner == in.Pen.Owner && entry.Unreadable == "" && flagstore.Digest(entry.Flag) == flagstore.Digest(in.Flag) {
 		return Restored{Answer: Written, Version: entry.Flag.Version}, nil
 	}
 	ack, err := a.Store.Put(ctx, flagstore.Write{
@@ -103,13 +101,4 @@ func (a *Activities) takeLost(ctx context.Context, in RestoreInput, was flagstor
 		Takes: []string{rampart.LaunchID(a.Store.Environment(), in.Flag.Name)}, Seen: was.Flag.Version, Baseline: &in.Flag, Restore: true,
 	})
 	return refused(err)
-}
-
-// sameFlag compares two documents, less the reason, which the store may clip, and who
-// wrote it, which a restore changes.
-func sameFlag(a, b rampart.Flag) bool {
-	a.Reason, b.Reason, a.ChangedBy, b.ChangedBy = "", "", "", ""
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
-	return errX == nil && errY == nil && bytes.Equal(x, y)
 }

@@ -45,7 +45,7 @@ func NewMeter(r prometheus.Registerer) *Meter {
 		notices:    prometheus.NewCounterVec(prometheus.CounterOpts(name("notices_total", "Notices, by channel and result.")), []string{"channel", "result"}),
 		flags:      prometheus.NewGaugeVec(name("flags", "Flags in the store, at the last sweep."), []string{"environment"}),
 		exposing:   prometheus.NewGaugeVec(name("exposing_launches", "Launches that expose somebody, at the last sweep."), []string{"environment"}),
-		unguarded:  prometheus.NewGaugeVec(name("unguarded_launches", "Exposed flags whose lease is past half its time, at the last sweep."), []string{"environment"}),
+		unguarded:  prometheus.NewGaugeVec(name("unguarded_launches", "Exposed flags whose lease nobody renews: it is past its soft end, five minutes or half of it, at the last sweep."), []string{"environment"}),
 		sweptAt:    prometheus.NewGaugeVec(name("last_sweep_timestamp_seconds", "When the environment was last swept by this worker."), []string{"environment"}),
 	}
 	r.MustRegister(m.exposure, m.verdicts, m.blind, m.noData, m.lastLook, m.late, m.turnedOff, m.turnOffSec, m.overdue, m.notices, m.flags, m.exposing, m.unguarded, m.sweptAt)

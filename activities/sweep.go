@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -19,16 +20,31 @@ type SweepInput struct {
 	Every rampart.Duration `json:"every"`
 }
 
-// Swept is what the sweep has seen, kept from attempt to attempt.
+// Swept is what the sweep has seen, kept from attempt to attempt. All of it may be
+// lost: then the sweep waits, or asks, once more than it had to.
 type Swept struct {
-	Kills    map[string]int64 `json:"kills,omitempty"`    // by flag, the version of its register that was passed on
-	Restores int64            `json:"restores,omitempty"` // how often the whole store was restored
+	Kills    map[string]int64   `json:"kills,omitempty"`    // by flag, the version of its register that was passed on
+	Restores int64              `json:"restores,omitempty"` // how often the whole store was restored
+	Revision int64              `json:"revision,omitempty"` // the highest that the store has had
+	Missing  map[string]Absence `json:"missing,omitempty"`  // by flag, launches that Temporal does not know
+	Recent   []int64            `json:"recent,omitempty"`   // ms: when a flag was swept, for as long as that counts
+	Paged    int                `json:"paged,omitempty"`    // so many flags are held back, and a person was told
+	Allowed  int64              `json:"allowed,omitempty"`  // the last allowance that was used, by its time
+	Differ   map[string]string  `json:"differ,omitempty"`   // by flag, how its document differed from the intent at the last pass
+	Compared int64              `json:"compared,omitempty"` // ms: when documents were last compared
+}
+
+// sweepTime is what the clocks say at the beginning of a pass.
+type sweepTime struct {
+	clock time.Time // as it is believed to be
+	store time.Time // the store's own, by which leases end
 }
 
 // Sweep keeps the store and the workflows of an environment in step. It passes on
-// kills that were written while Temporal was away, and where the store has lost its
-// epoch, and so everything, it has every flag's workflow write its intent again;
-// only then does the store get a new epoch, so a sweep that dies starts over.
+// kills that were written while Temporal was away; it turns back what launches have
+// left behind that are gone; it has edited documents restored; and where the store has
+// lost its epoch, and so everything, it has every flag's workflow write its intent
+// again; only then does the store get a new epoch, so a sweep that dies starts over.
 //
 // Like a watch it fails benignly, and Temporal's retry timer is the loop.
 func (a *Activities) Sweep(ctx context.Context, in SweepInput) error {
@@ -42,43 +58,82 @@ func (a *Activities) Sweep(ctx context.Context, in SweepInput) error {
 		note = "will try again: " + err.Error()
 		activity.GetLogger(ctx).Warn("sweep", "error", err)
 	}
+	every := in.Every.D()
+	if a.SweepEvery > 0 { // the worker that sweeps sets the pace
+		every = a.SweepEvery
+	}
 	return temporal.NewApplicationErrorWithOptions(note, TypeHolding, temporal.ApplicationErrorOptions{
-		NextRetryDelay: in.Every.D(), Category: temporal.ApplicationErrorCategoryBenign,
+		NextRetryDelay: every, Category: temporal.ApplicationErrorCategoryBenign,
 	})
 }
 
 func (a *Activities) sweep(ctx context.Context, seen *Swept) (string, error) {
+	now, err := a.sweepTime(ctx)
+	if err != nil {
+		return "", err
+	}
 	meta, err := a.Store.Meta(ctx)
 	if err != nil {
 		return "", err
 	}
-	if meta.Epoch == "" {
-		n, err := a.restoreAll(ctx)
+	if why := seen.lossOf(meta); why != "" {
+		n, err := a.restoreAll(ctx, seen, why)
 		if err != nil {
 			return "", err
 		}
-		seen.Restores++
-		seen.Kills = nil
-		return fmt.Sprintf("the store had lost everything; %d flags restored", n), nil
+		return fmt.Sprintf("%s; %d flags restored", why, n), nil
 	}
+	seen.Revision = meta.Revision
 	entries, err := a.Store.List(ctx)
 	if err != nil {
 		return "", err
 	}
-	unguarded, exposing := 0, 0
+	note := a.count(entries, now)
+	var errs []error
+	errs = append(errs, a.passOnKills(ctx, seen, entries))
+	swept, err := a.sweepLeft(ctx, seen, entries, now)
+	errs = append(errs, err)
+	drifted, err := a.compareAll(ctx, seen, entries, now)
+	errs = append(errs, err)
+	return note + swept + drifted, errors.Join(errs...)
+}
+
+func (a *Activities) sweepTime(ctx context.Context) (sweepTime, error) {
+	asked := a.Now()
+	store, err := a.Store.Now(ctx)
+	if err != nil {
+		return sweepTime{}, err
+	}
+	a.stores.hear(store, asked, a.Now())
+	return sweepTime{clock: a.clock(ctx).now(), store: store}, nil
+}
+
+// lossOf says what the store has lost: all of it, where it has no epoch; or the last
+// writes, where its revision is lower than it was, as after a restore from an old copy
+// and after a failover to a replica that lagged.
+func (s *Swept) lossOf(meta flagstore.Meta) string {
+	switch {
+	case meta.Epoch == "":
+		return "the store had lost everything"
+	case meta.Revision < s.Revision:
+		return "the store had gone back in time"
+	}
+	return ""
+}
+
+// count tells how many flags there are, and how they stand.
+func (a *Activities) count(entries []flagstore.Entry, now sweepTime) string {
+	exposing, alone := 0, 0
 	for _, e := range entries {
-		if e.Flag.Launch != "" && (e.Flag.Exposure > 0 || len(e.Flag.Include) > 0) {
+		if e.Flag.Launch != "" && exposes(e.Flag) {
 			exposing++
 		}
-		if e.Flag.Lease > 0 && e.Flag.Exposure > 0 && e.Lease != nil && e.Lease.End-a.Now().UnixMilli() < e.Flag.Lease.D().Milliseconds()/2 {
-			unguarded++
+		if unguarded(e, now.store) {
+			alone++
 		}
 	}
-	if err := a.passOnKills(ctx, seen, entries); err != nil {
-		return "", err
-	}
-	a.Meter.swept(a.Store.Environment(), len(entries), exposing, unguarded, a.Now())
-	return fmt.Sprintf("%d flags, %d unguarded, at %s", len(entries), unguarded, a.Now().UTC().Format(time.TimeOnly)), nil
+	a.Meter.swept(a.Store.Environment(), len(entries), exposing, alone, a.Now())
+	return fmt.Sprintf("%d flags, %d unguarded, at %s", len(entries), alone, now.clock.UTC().Format(time.TimeOnly))
 }
 
 // passOnKills tells the workflows of each flag of a register that they may not have
@@ -113,7 +168,7 @@ const restoring = 20
 // restoreAll has every flag's workflow write its intent. A flag under a launch is
 // written by the launch itself, whose watch finds the loss. One that does not answer
 // keeps the store without an epoch, but no other flag from coming back.
-func (a *Activities) restoreAll(ctx context.Context) (int, error) {
+func (a *Activities) restoreAll(ctx context.Context, seen *Swept, why string) (int, error) {
 	names, err := a.Workflows.Flags(ctx)
 	if err != nil {
 		return 0, err
@@ -123,10 +178,10 @@ func (a *Activities) restoreAll(ctx context.Context) (int, error) {
 	all.SetLimit(restoring)
 	for _, name := range names {
 		all.Go(func() error {
-			if err := a.Workflows.Restore(ctx, name, "the store had lost everything"); err != nil {
+			if err := a.Workflows.Restore(ctx, name, why); err != nil {
 				failed.add(fmt.Errorf("restore %s: %w", name, err))
 			}
-			activity.RecordHeartbeat(ctx)
+			activity.RecordHeartbeat(ctx, *seen)
 			return nil
 		})
 	}
@@ -134,7 +189,16 @@ func (a *Activities) restoreAll(ctx context.Context) (int, error) {
 	if err := failed.err(); err != nil {
 		return 0, err
 	}
-	return len(names), a.Store.RestoreMeta(ctx, a.Namespace)
+	if err := a.Store.RestoreMeta(ctx, a.Namespace); err != nil { // which leaves an epoch alone
+		return 0, err
+	}
+	meta, err := a.Store.Meta(ctx)
+	if err != nil {
+		return 0, err
+	}
+	seen.Restores++
+	seen.Revision, seen.Kills, seen.Differ = meta.Revision, nil, nil
+	return len(names), nil
 }
 
 // errorsOf keeps the first error of many that are likely to be alike.
@@ -145,11 +209,20 @@ type errorsOf struct {
 }
 
 func (e *errorsOf) add(err error) {
+	if err == nil {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.n++; e.first == nil {
 		e.first = err
 	}
+}
+
+func (e *errorsOf) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.n
 }
 
 func (e *errorsOf) err() error {

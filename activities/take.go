@@ -38,6 +38,9 @@ type TakeInput struct {
 	Owner  string `json:"owner"`  // the flag's own workflow
 	At     int64  `json:"at"`
 	By     string `json:"by"`
+
+	Seen     int64         `json:"seen,omitempty"`     // the version that the flag must still have, if not 0
+	Baseline *rampart.Flag `json:"baseline,omitempty"` // instead of a document that cannot be read
 }
 
 // Taken says whether the flag's own workflow has the pen.
@@ -51,9 +54,15 @@ type Taken struct {
 // turned nothing back. A launch that is under way keeps it, and so does one that
 // began while this was looked at.
 func (a *Activities) Take(ctx context.Context, in TakeInput) (Taken, error) {
-	seen, err := a.Look(ctx, in.Flag)
+	seen, err := a.Store.Get(ctx, in.Flag)
+	switch {
+	case rampart.KindOf(err) == rampart.NotFound:
+		return Taken{}, nil
+	case err == nil && seen.Unreadable != "" && in.Baseline == nil:
+		err = rampart.Errorf(rampart.Refused, "the document of %s cannot be read: %s", in.Flag, seen.Unreadable)
+	}
 	if err != nil {
-		return Taken{}, err
+		return Taken{}, refused(err)
 	}
 	if open, err := a.Workflows.Open(ctx, in.Launch); err != nil || open {
 		return Taken{Open: open}, err
@@ -61,9 +70,12 @@ func (a *Activities) Take(ctx context.Context, in TakeInput) (Taken, error) {
 	if seen.Owner != in.Launch {
 		return Taken{Found: seen.Owner == in.Owner, Flag: seen.Flag}, nil
 	}
+	if in.Seen != 0 && in.Seen != seen.Flag.Version {
+		return Taken{}, refused(rampart.Errorf(rampart.Refused, "%s has moved on: version %d was seen, %d is stored", in.Flag, in.Seen, seen.Flag.Version))
+	}
 	got, err := a.Store.Acquire(ctx, flagstore.AcquireInput{
 		Flag: in.Flag, Owner: in.Owner, At: in.At, By: in.By, Reason: "its launch was ended from outside",
-		Takes: []string{in.Launch}, Seen: seen.Flag.Version, Restore: true,
+		Takes: []string{in.Launch}, Seen: seen.Flag.Version, Baseline: in.Baseline, Restore: true,
 	})
 	if err != nil {
 		return Taken{}, refused(err)

@@ -220,7 +220,17 @@ func (s *Starter) broken(ctx context.Context, id string, p *rampart.Progress) {
 	}
 	if state := rampart.State(strings.ToLower(d.GetWorkflowExecutionInfo().GetStatus().String())); Broken(state) {
 		p.State, p.WaitingFor, p.Asking = state, "", ""
-		p.Note = "the workflow was ended from outside; nobody guards the exposure, until its lease ends"
+		p.Note = "the workflow was ended from outside; nobody guards the exposure, until it is swept, or its lease ends"
+		s.swept(ctx, p)
+	}
+}
+
+// swept finds out whether what a launch has left behind was turned back since. Only the
+// flag's own workflow knows.
+func (s *Starter) swept(ctx context.Context, p *rampart.Progress) {
+	intent, err := s.Intent(ctx, p.Flag)
+	if out := intent.Last; err == nil && out != nil && out.Cause == rampart.CauseSwept && out.Receipt.EndedAt >= p.StartedAt {
+		p.State, p.Outcome, p.Note, p.Exposure = out.State, out, out.Receipt.Text, 0
 	}
 }
 

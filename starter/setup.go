@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -150,28 +151,8 @@ func (s *Starter) Sweep(ctx context.Context, every time.Duration) error {
 
 // Flags lists the flags that have a workflow of their own.
 func (s *Starter) Flags(ctx context.Context) ([]string, error) {
-	var names []string
-	var page []byte
-	prefix := rampart.FlagID(s.Environment(), "")
-	for {
-		call, cancel := context.WithTimeout(ctx, s.patience())
-		got, err := s.Temporal.ListWorkflow(call, &workflowservice.ListWorkflowExecutionsRequest{
-			Query:    fmt.Sprintf("WorkflowType = 'Flag' AND ExecutionStatus = 'Running' AND %s = '%s'", rampart.AttributeEnvironment, s.Environment()),
-			PageSize: 1000, NextPageToken: page,
-		})
-		cancel()
-		if err != nil {
-			return nil, s.told(err, "")
-		}
-		for _, e := range got.GetExecutions() {
-			if name, ok := strings.CutPrefix(e.GetExecution().GetWorkflowId(), prefix); ok {
-				names = append(names, name)
-			}
-		}
-		if page = got.GetNextPageToken(); len(page) == 0 {
-			return names, nil
-		}
-	}
+	meant, err := s.Attested(ctx)
+	return slices.Sorted(maps.Keys(meant)), err
 }
 
 // RestoreFlag asks a flag's workflow to write its intent again.

@@ -28,6 +28,7 @@ type Config struct {
 
 	Notify     []string // channels, NAME=URL
 	NotifyFile string   // more of them, one a line
+	Page       string   // names of those that hear of the sweep, separated by commas
 
 	Version    string // of the program, for its metrics; the default of Build
 	Deployment string // name of the worker deployment; empty: no worker versioning
@@ -105,6 +106,8 @@ func (c *Config) Settings() []settings.Setting {
 			Meaning: "channel for notices; may be repeated; addresses with secrets belong into the variable or the file"},
 		{Flag: "notify-file", Env: "RAMPART_NOTIFY_FILE", Value: settings.Text(&c.NotifyFile, ""),
 			Meaning: "file with more channels, one NAME=URL a line"},
+		{Flag: "page", Env: "RAMPART_PAGE", Value: settings.Text(&c.Page, ""),
+			Meaning: "channels that hear of what the sweep turned back, or holds back for a person; separated by commas, by default all"},
 
 		{Flag: "deployment", Env: "RAMPART_DEPLOYMENT", Value: settings.Text(&c.Deployment, ""),
 			Meaning: "name of the worker deployment in Temporal; turns worker versioning on"},
@@ -112,7 +115,7 @@ func (c *Config) Settings() []settings.Setting {
 			Meaning: "build of this worker within its deployment, where it is not the program's version"},
 
 		{Flag: "sweep-every", Env: "RAMPART_SWEEP_EVERY", Value: settings.Span(&c.SweepEvery, 5*time.Second),
-			Meaning: "how often the store and the workflows are compared; the sweep keeps what it was first started with"},
+			Meaning: "how often the store and the workflows are compared; a change counts from the next pass on"},
 		{Flag: "start-timeout", Env: "RAMPART_START_TIMEOUT", Value: settings.Span(&c.StartTimeout, 30*time.Second),
 			Meaning: "how long to wait at the start for Temporal and the flag store"},
 		{Flag: "stop-timeout", Env: "RAMPART_STOP_TIMEOUT", Value: settings.Span(&c.StopTimeout, 30*time.Second),

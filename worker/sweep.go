@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -13,6 +15,31 @@ const (
 	sweepsBetween = 12              // two looks whether the sweep is there: a minute, by default
 	sweepRetry    = 5 * time.Second // where Temporal does not answer
 )
+
+// maxSkew is how far this machine's clock may be from those of Temporal and the store:
+// far more than clocks that are kept by NTP are apart, and no more than a tick.
+const maxSkew = 5 * time.Second
+
+// pages returns the channels that hear of what the sweep does and must not do: those
+// that are named for it, or else all, because somebody must.
+func (p *process) pages() []string {
+	if p.config.Page == "" {
+		return p.channels.Names()
+	}
+	return strings.Split(p.config.Page, ",")
+}
+
+// checkPages refuses a channel that is not there: nobody would notice before it is
+// needed.
+func (p *process) checkPages() error {
+	for _, name := range p.pages() {
+		if !slices.Contains(p.channels.Names(), name) {
+			return rampart.Errorf(rampart.Invalid, "--page names the channel %q, which this worker does not know", name).
+				WithHint("name it with --notify or --notify-file; it knows %q", p.channels.Names())
+		}
+	}
+	return nil
+}
 
 // keepSweeping sees to it that the environment's sweep is running, should somebody
 // have ended it, and that Temporal is still the one that the store belongs to.

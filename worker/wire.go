@@ -26,7 +26,11 @@ func (p *process) workers(namespace string) []sdk.Worker {
 		Identity:  activities.Payload{}, // Validate has refused every other mode
 		Namespace: namespace,
 		Now:       time.Now,
+		MaxSkew:   maxSkew,
 		Meter:     activities.NewMeter(p.registry),
+
+		Launches: reach{p.starter}, Intents: reach{p.starter},
+		SweepEvery: p.config.SweepEvery, Page: p.pages(),
 	}
 	launches := sdk.New(p.starter.Temporal, rampart.LaunchQueue(env), p.options(p.config.Changes))
 	launches.RegisterWorkflow(workflows.Launch)
@@ -80,7 +84,11 @@ func (p *process) deployment() sdk.DeploymentOptions {
 // reach is how the sweep speaks to workflows: as people do, through the starter.
 type reach struct{ *starter.Starter }
 
-var _ activities.Workflows = reach{}
+var (
+	_ activities.Workflows = reach{}
+	_ activities.Launches  = reach{}
+	_ activities.Intents   = reach{}
+)
 
 // Restore implements activities.Workflows.
 func (r reach) Restore(ctx context.Context, flag, why string) error {
@@ -89,3 +97,8 @@ func (r reach) Restore(ctx context.Context, flag, why string) error {
 
 // Killed implements activities.Workflows.
 func (r reach) Killed(ctx context.Context, k rampart.Kill) error { return r.TellKill(ctx, k) }
+
+// Sweep implements activities.Launches.
+func (r reach) Sweep(ctx context.Context, flag string, in rampart.Sweeping) error {
+	return r.SweepFlag(ctx, flag, in)
+}

@@ -62,7 +62,10 @@ func open(c Config) (*process, error) {
 	}
 	p.log = log.With(zap.String("environment", p.starter.Environment()))
 	p.ready = &readiness{p: p, stage: starting}
-	if p.channels, err = p.openChannels(); err != nil {
+	if p.channels, err = p.openChannels(); err == nil {
+		err = p.checkPages()
+	}
+	if err != nil {
 		p.close()
 		return nil, err
 	}

@@ -14,9 +14,10 @@ type FlagInput struct {
 	Name        string             `json:"name"`
 	Intent      rampart.FlagIntent `json:"intent"`
 	Fence       int64              `json:"fence,omitempty"`
-	Taken       int64              `json:"taken,omitempty"`    // the version with which the last launch began
-	Answered    int64              `json:"answered,omitempty"` // the version with which the last launch ended
-	Owed        string             `json:"owed,omitempty"`     // why the store may not have the document
+	Taken       int64              `json:"taken,omitempty"`     // the version with which the last launch began
+	Answered    int64              `json:"answered,omitempty"`  // the version with which the last launch ended
+	Owed        string             `json:"owed,omitempty"`      // why the store may not have the document
+	Attesting   bool               `json:"attesting,omitempty"` // the memo shows which document is meant
 }
 
 // messagesARun is how many messages a run takes before it continues as new, so that
@@ -51,7 +52,9 @@ type flag struct {
 	FlagInput
 	id       string
 	messages int
-	busy     bool // a request is writing; the next one waits
+	busy     bool   // a request is writing; the next one waits
+	telling  int    // notices under way
+	attested string // what the memo shows
 	inbound  []workflow.ReceiveChannel
 }
 
@@ -114,6 +117,8 @@ func (f *flag) handle(ctx workflow.Context) error {
 		{rampart.UpdateDisable, "Turn the flag off without a launch.", f.disable, f.mayAsk},
 		{rampart.UpdateLift, "Write the baseline, then lift the kill register.", f.lift, f.mayAsk},
 		{rampart.UpdateRestore, "Write the document again where the store has lost it.", f.restore, nil},
+		{rampart.UpdateSweep, "Take the flag back from a launch that is gone, and turn it back.", f.sweep, f.maySweep},
+		{rampart.UpdateAttest, "Show from now on in the memo which document is meant.", f.attest, nil},
 	} {
 		opts := workflow.UpdateHandlerOptions{Description: u.description, Validator: u.check}
 		if err := workflow.SetUpdateHandlerWithOptions(ctx, u.name, u.handler, opts); err != nil {
@@ -197,4 +202,5 @@ func (f *flag) show(ctx workflow.Context) {
 	if err != nil {
 		workflow.GetLogger(ctx).Warn("search attributes were not updated", "error", err)
 	}
+	f.showDocument(ctx)
 }

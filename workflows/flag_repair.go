@@ -77,7 +77,8 @@ func (f *flag) rewrite(ctx workflow.Context, why string) (bool, error) {
 		switch got.Answer {
 		case activities.Written:
 			if got.Done && f.Intent.Launch == "" {
-				f.Intent.Flag.Version = got.Version
+				d := &f.Intent.Flag
+				d.Version, d.ChangedBy, d.Reason, d.Lease = got.Version, f.id, why, 0
 			}
 			return got.Done, nil
 		case activities.Stale, activities.Drifted, activities.Lost:
@@ -95,4 +96,4 @@ func (f *flag) writing(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
-func (f *flag) idle() bool { return !f.busy }
+func (f *flag) idle() bool { return !f.busy && f.telling == 0 }

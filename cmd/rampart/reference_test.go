@@ -22,6 +22,7 @@ import (
 // answers are what commands print with -o json.
 var answers = map[string]reflect.Type{
 	"rampart setup":         reflect.TypeFor[starter.Ready](),
+	"rampart sweep":         reflect.TypeFor[allowed](),
 	"rampart version":       reflect.TypeFor[build](),
 	"rampart plan check":    reflect.TypeFor[checked](),
 	"rampart plan show":     reflect.TypeFor[rampart.Plan](),
