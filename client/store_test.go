@@ -20,8 +20,8 @@ const (
 
 func openStore(t *testing.T) (*flagstore.Store, *redistest.Server) {
 	t.Helper()
-	server := redistest.Start(t)
-	store, err := flagstore.Open(flagstore.Options{URL: server.URL(), Environment: production})
+	server := redistest.Start(t, redistest.Users(t, production)...)
+	store, err := flagstore.Open(flagstore.Options{URL: server.WriterURL(), Environment: production})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = store.Close() })
 	require.NoError(t, store.Setup(t.Context(), "namespace-1"))
@@ -30,7 +30,7 @@ func openStore(t *testing.T) (*flagstore.Store, *redistest.Server) {
 
 func openReader(t *testing.T, server *redistest.Server, change ...func(*client.Options)) *client.Client {
 	t.Helper()
-	return open(t, nil, append(change, func(o *client.Options) { o.Redis, o.Wait = server.URL(), patience })...)
+	return open(t, nil, append(change, func(o *client.Options) { o.Redis, o.Wait = server.ReaderURL(), patience })...)
 }
 
 func write(t *testing.T, store *flagstore.Store, f rampart.Flag, change ...func(*flagstore.Write)) flagstore.Ack {
@@ -140,13 +140,13 @@ func TestBootstrapFileServesAProcessThatStartsAlone(t *testing.T) {
 
 	server.Stop()
 	alone := func(o *client.Options) { o.Wait = -1 }
-	c := open(t, nil, bootstrapped, alone, func(o *client.Options) { o.Redis = server.URL() })
+	c := open(t, nil, bootstrapped, alone, func(o *client.Options) { o.Redis = server.ReaderURL() })
 	require.True(t, c.Ready())
 	status := c.Status()
 	require.Equal(t, client.FromBootstrap, status.Source)
 	require.Equal(t, client.Stale, status.State)
 	require.True(t, c.On("checkout-v2", ann))
 
-	elsewhere := open(t, nil, bootstrapped, alone, func(o *client.Options) { o.Redis, o.Environment = server.URL(), "staging" })
+	elsewhere := open(t, nil, bootstrapped, alone, func(o *client.Options) { o.Redis, o.Environment = server.ReaderURL(), "staging" })
 	require.False(t, elsewhere.Ready(), "a file of another environment says nothing")
 }

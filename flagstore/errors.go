@@ -81,7 +81,7 @@ func (s *Store) refusal(do, flag string, a answer) error {
 // fault tells a store that cannot be had from one that has answered. Nothing that
 // it says contains credentials.
 func (s *Store) fault(do string, err error) error {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil || errors.Is(err, context.Canceled) || rampart.KindOf(err) == rampart.Unreachable {
 		return wrap(do, err)
 	}
 	unreachable := &rampart.Error{Kind: rampart.Unreachable, Msg: fmt.Sprintf("%s: redis at %s does not answer", do, s.address),
@@ -89,7 +89,14 @@ func (s *Store) fault(do string, err error) error {
 	var network net.Error
 	switch {
 	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, redis.ErrClosed),
-		errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), errors.Is(err, context.DeadlineExceeded):
+		errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), errors.Is(err, context.DeadlineExceeded),
+		overTLS(err):
+		if nodes, ok := s.rdb.(*redis.ClusterClient); ok {
+			nodes.ReloadState(context.Background()) // another node may have taken over
+		}
+		if overTLS(err) {
+			unreachable.Hint = "check that Redis speaks TLS there, the roots that sign it, the name in its certificate, and the client's certificate"
+		}
 		return unreachable
 	}
 	switch errorWord(err) {
@@ -99,10 +106,17 @@ func (s *Store) fault(do string, err error) error {
 		return unreachable
 	case "NOAUTH", "WRONGPASS", "NOPERM":
 		unreachable.Msg = fmt.Sprintf("%s: redis at %s refuses this user", do, s.address)
-		unreachable.Hint = "check the user name, the password and the user's rights"
+		unreachable.Hint = "check the user name, the password and the user's rights: docs/how-to/redis.md lists the least"
 		return unreachable
 	}
 	return wrap(do, err)
+}
+
+// overTLS reports whether a connection failed for what TLS demands. That a client's
+// certificate is refused is told when the handshake is over.
+func overTLS(err error) bool {
+	var handshake handshakeError
+	return errors.As(err, &handshake) || strings.Contains(err.Error(), "remote error: tls: ")
 }
 
 // errorWord returns the word with which Redis begins an error: "LOADING".

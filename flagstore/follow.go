@@ -69,17 +69,19 @@ func (s *Store) Leases(ctx context.Context) ([]rampart.LeaseTerm, time.Time, err
 func (s *Store) readAll(ctx context.Context, do, hash string) (map[string]string, time.Time, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	primary, err := s.primary(ctx)
+	var fields *redis.MapStringStringCmd
+	var now *redis.TimeCmd
+	err := s.onPrimary(ctx, func(primary *redis.Client) error {
+		_, err := primary.Pipelined(ctx, func(p redis.Pipeliner) error {
+			fields, now = p.HGetAll(ctx, s.key(hash)), p.Time(ctx)
+			return nil
+		})
+		return err
+	})
 	if err != nil {
 		return nil, time.Time{}, s.fault(do, err)
 	}
-	var fields *redis.MapStringStringCmd
-	var now *redis.TimeCmd
-	_, err = primary.Pipelined(ctx, func(p redis.Pipeliner) error {
-		fields, now = p.HGetAll(ctx, s.key(hash)), p.Time(ctx)
-		return nil
-	})
-	return fields.Val(), now.Val(), s.fault(do, err)
+	return fields.Val(), now.Val(), nil
 }
 
 // Follow subscribes to the change feed on a connection of its own.

@@ -41,29 +41,37 @@ func (s *Store) Kill(ctx context.Context, flag, by, reason string) (Killed, erro
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	primary, err := s.primary(ctx)
+	var out Killed
+	var got answer
+	err = s.onPrimary(ctx, func(primary *redis.Client) error {
+		out, got, err = s.killAt(ctx, primary, keys, argv)
+		return err
+	})
 	if err != nil {
 		return Killed{}, s.fault(do, err)
 	}
-	// WAIT is about the writes of its own connection.
-	conn := primary.Conn()
-	defer func() { _ = conn.Close() }()
-	began := time.Now()
-	got, replicas, err := killOn(ctx, conn, keys, argv)
-	if err != nil {
-		return Killed{}, s.fault(do, err)
-	}
-	out := Killed{Took: time.Since(began), Replicas: replicas}
 	out.Kill, out.Revision, err = s.killAnswer(do, flag, got)
 	if err != nil {
 		return Killed{}, err
 	}
-	if replicas > 0 {
-		// Not WAITAOF, which acknowledges before the fsync on some versions.
-		n, _ := conn.Wait(ctx, 1, min(replicationPatience, s.timeout/2)).Result()
-		out.Replicated = int(n)
-	}
 	return out, nil
+}
+
+// killAt kills at one node, and waits for a replica of it where there is any.
+func (s *Store) killAt(ctx context.Context, primary *redis.Client, keys []string, argv []any) (out Killed, got answer, err error) {
+	// WAIT is about the writes of its own connection.
+	conn := primary.Conn()
+	defer func() { _ = conn.Close() }()
+	began := time.Now()
+	got, out.Replicas, err = killOn(ctx, conn, keys, argv)
+	out.Took = time.Since(began)
+	if err != nil || out.Replicas == 0 || got.word() != "OK" && got.word() != "DUP" {
+		return out, got, err
+	}
+	// Not WAITAOF, which acknowledges before the fsync on some versions.
+	n, _ := conn.Wait(ctx, 1, min(replicationPatience, s.timeout/2)).Result()
+	out.Replicated = int(n)
+	return out, got, nil
 }
 
 // Lift sets the register to not killed. It is refused where the register has

@@ -92,16 +92,15 @@ func (s *Store) WaitConfirmed(ctx context.Context, revision int64, wait time.Dur
 func (s *Store) Readers(ctx context.Context) ([]Reader, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	primary, err := s.primary(ctx)
-	if err != nil {
-		return nil, s.fault("list readers", err)
-	}
 	var readers *redis.MapStringStringCmd
 	var seen *redis.ZSliceCmd
 	var now *redis.TimeCmd
-	_, err = primary.Pipelined(ctx, func(p redis.Pipeliner) error {
-		readers, seen, now = p.HGetAll(ctx, s.key("readers")), p.ZRangeWithScores(ctx, s.key("readers:seen"), 0, -1), p.Time(ctx)
-		return nil
+	err := s.onPrimary(ctx, func(primary *redis.Client) error {
+		_, err := primary.Pipelined(ctx, func(p redis.Pipeliner) error {
+			readers, seen, now = p.HGetAll(ctx, s.key("readers")), p.ZRangeWithScores(ctx, s.key("readers:seen"), 0, -1), p.Time(ctx)
+			return nil
+		})
+		return err
 	})
 	if err != nil {
 		return nil, s.fault("list readers", err)

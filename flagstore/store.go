@@ -4,27 +4,34 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/rampart-dev/rampart"
 )
 
 // Options say where a store is.
 type Options struct {
-	URL         string // redis://[user:password@]host:port[/db], or rediss:// for TLS
+	// URL is one of
+	//   redis://[user:password@]host:port[/db]
+	//   redis+sentinel://[user:password@]host:26379,host2:26379/NAME[/db]
+	//   redis+cluster://[user:password@]host:port,host2:port
+	// and rediss instead of redis is TLS, to sentinels as well.
+	URL         string
 	Environment string
-	User        string                // instead of the URL's
-	Password    string                // instead of the URL's
-	TLS         *tls.Config           // instead of the default for rediss://
-	Timeout     time.Duration         // of one call altogether; 0: DefaultTimeout
-	Client      redis.UniversalClient // instead of all of the above but Environment
+	User        string      // instead of the URL's
+	Password    string      // instead of the URL's
+	TLS         *tls.Config // instead of the default for rediss; see [TLSFiles]
+
+	// What the sentinels know this client by, where they ask; never the user of Redis.
+	SentinelUser, SentinelPassword string
+
+	Timeout time.Duration         // of one call altogether; 0: DefaultTimeout
+	Client  redis.UniversalClient // instead of all of the above but Environment and Timeout
 }
 
 // DefaultTimeout bounds a call. A store that does not answer must be known within
@@ -47,6 +54,7 @@ type Store struct {
 	auditCap   int
 	historyCap int
 	guarded    atomic.Pointer[string] // the namespace id, once it was found to be right
+	stop       func()                 // ends what looks after the connections
 }
 
 // Open makes a store. It connects at the first call: [Store.Ping] tells whether it can.
@@ -54,15 +62,14 @@ func Open(opts Options) (*Store, error) {
 	if err := rampart.CheckName("an environment", opts.Environment); err != nil {
 		return nil, err
 	}
-	rdb := opts.Client
-	if rdb == nil {
-		client, err := dial(opts)
+	s := New(opts.Client, opts.Environment)
+	if opts.Client == nil {
+		rdb, where, stop, err := dial(opts)
 		if err != nil {
 			return nil, err
 		}
-		rdb = client
+		s.rdb, s.address, s.stop = rdb, where.String(), stop
 	}
-	s := New(rdb, opts.Environment)
 	if opts.Timeout > 0 {
 		s.timeout = opts.Timeout
 	}
@@ -72,7 +79,7 @@ func Open(opts Options) (*Store, error) {
 // New makes a store over a client. The environment must be a name: see [rampart.CheckName].
 func New(rdb redis.UniversalClient, environment string) *Store {
 	return &Store{rdb: rdb, env: environment, address: addressOf(rdb),
-		timeout: DefaultTimeout, auditCap: AuditCap, historyCap: HistoryCap}
+		timeout: DefaultTimeout, auditCap: AuditCap, historyCap: HistoryCap, stop: func() {}}
 }
 
 // SilenceDriver stops the Redis driver from writing to stderr about connections
@@ -81,7 +88,10 @@ func New(rdb redis.UniversalClient, environment string) *Store {
 func SilenceDriver() { redis.SetLogger(&logging.VoidLogger{}) }
 
 // Close closes the connections.
-func (s *Store) Close() error { return s.rdb.Close() }
+func (s *Store) Close() error {
+	s.stop()
+	return s.rdb.Close()
+}
 
 // Environment returns the environment whose flags these are.
 func (s *Store) Environment() string { return s.env }
@@ -93,18 +103,18 @@ func (s *Store) Address() string { return s.address }
 func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	return s.fault("ping", s.rdb.Ping(ctx).Err())
+	err := s.onPrimary(ctx, func(primary *redis.Client) error { return primary.Ping(ctx).Err() })
+	return s.fault("ping", err)
 }
 
 // Now returns the store's clock, which is the one that leases end by.
-func (s *Store) Now(ctx context.Context) (time.Time, error) {
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	primary, err := s.primary(ctx)
-	if err != nil {
-		return time.Time{}, s.fault("read the clock", err)
-	}
-	now, err := primary.Time(ctx).Result()
+	err = s.onPrimary(ctx, func(primary *redis.Client) error {
+		now, err = primary.Time(ctx).Result()
+		return err
+	})
 	return now, s.fault("read the clock", err)
 }
 
@@ -121,65 +131,52 @@ func (s *Store) namespace() string {
 	return ""
 }
 
-// primary returns a client of the one node that holds the environment. Commands
-// without a key, such as TIME and WAIT, would go anywhere in a cluster.
-func (s *Store) primary(ctx context.Context) (node, error) {
-	if cluster, ok := s.rdb.(*redis.ClusterClient); ok {
-		return cluster.MasterForKey(ctx, s.key("state"))
+// Another node may have become primary a moment ago.
+const (
+	moves     = 4                     // attempts to find it
+	moveSoon  = 20 * time.Millisecond // before the second of them, doubled before the next
+	moveNever = "a %T is no client of one Redis, of Sentinel or of a cluster"
+)
+
+// onPrimary does what must be done at the one node that holds the environment.
+// Commands without a key, such as TIME and WAIT, would go anywhere in a cluster.
+func (s *Store) onPrimary(ctx context.Context, do func(primary *redis.Client) error) error {
+	for attempt := 1; ; attempt++ {
+		primary, err := s.primary(ctx)
+		if err == nil {
+			err = do(primary)
+		}
+		if err == nil || attempt == moves || !s.moved(ctx, err) {
+			return err
+		}
+		timer := time.NewTimer(moveSoon << attempt)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
 	}
-	if client, ok := s.rdb.(*redis.Client); ok {
-		return client, nil
-	}
-	return nil, fmt.Errorf("a %T is no client of one Redis, of Sentinel or of a cluster", s.rdb)
 }
 
-// A node is one server of Redis.
-type node interface {
-	redis.Cmdable
-	Conn() *redis.Conn
+func (s *Store) primary(ctx context.Context) (*redis.Client, error) {
+	switch rdb := s.rdb.(type) {
+	case *redis.ClusterClient:
+		return rdb.MasterForKey(ctx, s.key("state"))
+	case *redis.Client:
+		return rdb, nil
+	}
+	return nil, fmt.Errorf(moveNever, s.rdb)
 }
 
-func dial(opts Options) (*redis.Client, error) {
-	o, err := redis.ParseURL(opts.URL)
-	if err != nil { // the error may quote the password
-		return nil, rampart.Errorf(rampart.Invalid, "%q is not the address of a Redis", redact(opts.URL)).
-			WithHint("write redis://host:6379, or rediss://host:6380 for TLS; user:password@ before the host and /1 for a database after it")
+// moved reports whether a node has said that another one is the primary, and did
+// nothing. A cluster is asked anew who that is, and so it is where a node is silent.
+func (s *Store) moved(ctx context.Context, err error) bool {
+	word := errorWord(err)
+	if nodes, ok := s.rdb.(*redis.ClusterClient); ok && word != "NOPERM" {
+		nodes.ReloadState(ctx)
 	}
-	if opts.User != "" {
-		o.Username = opts.User
-	}
-	if opts.Password != "" {
-		o.Password = opts.Password
-	}
-	if opts.TLS != nil {
-		o.TLSConfig = opts.TLS
-	}
-	timeout := opts.Timeout
-	if timeout <= 0 {
-		timeout = DefaultTimeout
-	}
-	o.ContextTimeoutEnabled = true
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
-	o.DialerRetries = 1
-	// One more try finds a connection that an idle firewall has cut. Every write is
-	// recognised when it comes twice.
-	o.MaxRetries = 1
-	o.MinRetryBackoff, o.MaxRetryBackoff = 5*time.Millisecond, 20*time.Millisecond
-	o.PoolSize = 16
-	o.DisableIdentity = true // spares a least-privilege user a right
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewClient(o), nil
-}
-
-// redact returns what may be said of a URL.
-func redact(raw string) string {
-	if u, err := url.Parse(raw); err == nil && u.Host != "" {
-		return u.Scheme + "://" + u.Host + u.Path
-	}
-	if i := strings.LastIndex(raw, "@"); i >= 0 {
-		return "..." + raw[i:]
-	}
-	return raw
+	return word == "MOVED" || word == "READONLY"
 }
 
 func addressOf(rdb redis.UniversalClient) string {

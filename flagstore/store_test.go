@@ -24,11 +24,12 @@ const (
 	state     = "rampart:{test}:state"
 )
 
-// open returns a store that is set up on a Redis of the test's own.
+// open returns a store that is set up on a Redis of the test's own, for the user with
+// the least rights that the guide names.
 func open(t testing.TB, args ...string) (*flagstore.Store, *redistest.Server) {
 	t.Helper()
-	srv := redistest.Start(t, args...)
-	s := flagstore.New(srv.Client(), env)
+	srv := redistest.Start(t, append(redistest.Users(t, env), args...)...)
+	s := dialed(t, srv.WriterURL())
 	require.NoError(t, s.Setup(context.Background(), namespace))
 	return s, srv
 }

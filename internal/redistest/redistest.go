@@ -24,6 +24,7 @@ const patience = 20 * time.Second
 type Server struct {
 	t      testing.TB
 	port   int
+	tls    int // the port of TLS, where there is one
 	args   []string
 	client *redis.Client
 	child  *child.Child // nil while the server is down

@@ -1,0 +1,153 @@
+package redistest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/rampart-dev/rampart/internal/child"
+)
+
+// Master is the name by which sentinels know the primary.
+const Master = "main"
+
+// A Watched is a primary and a replica, looked after by three sentinels. Nothing is
+// promoted but by [Watched.Failover]: a loaded machine must not look like a dead one.
+type Watched struct {
+	t         testing.TB
+	First     *Node // the primary at the beginning
+	Second    *Node // its replica
+	sentinels []*redis.SentinelClient
+	processes []*child.Child
+	addrs     []string
+}
+
+// StartSentinel starts a primary, a replica and their sentinels, and waits until
+// they know each other. Further arguments are handed to the servers, not to the
+// sentinels.
+func StartSentinel(t testing.TB, args ...string) *Watched {
+	t.Helper()
+	w := &Watched{t: t}
+	announce := func(host, port string) []string {
+		return []string{"--replica-announce-ip", host, "--replica-announce-port", port, "--repl-diskless-sync-delay", "0"}
+	}
+	w.First = startNode(t, announce, args...)
+	host, port := hostPort(t, w.First.Proxy.Addr())
+	w.Second = startNode(t, announce, append([]string{"--replicaof", host + " " + port}, args...)...)
+	w.AwaitReplica(w.First)
+	for range 3 {
+		w.startSentinel(host, port)
+	}
+	for _, s := range w.sentinels {
+		await(t, "a sentinel knows the replica and the others", func() (bool, string) {
+			m, err := s.Master(context.Background(), Master).Result()
+			return err == nil && m["num-slaves"] == "1" && m["num-other-sentinels"] == "2", fmt.Sprint(m, err)
+		})
+	}
+	return w
+}
+
+// URL returns the address of the store as flagstore.Open wants it.
+func (w *Watched) URL() string {
+	return "redis+sentinel://" + strings.Join(w.addrs, ",") + "/" + Master
+}
+
+// Sentinels returns the addresses of the sentinels.
+func (w *Watched) Sentinels() []string { return w.addrs }
+
+// StopSentinels ends all sentinels at once.
+func (w *Watched) StopSentinels() {
+	for _, c := range w.processes {
+		c.End(syscall.SIGKILL)
+	}
+}
+
+// Failover promotes the replica, whether or not the primary is there, and waits until
+// all sentinels know.
+func (w *Watched) Failover() {
+	w.t.Helper()
+	ctx := context.Background()
+	before := w.primary(w.sentinels[0])
+	await(w.t, "a failover begins", func() (bool, string) {
+		err := w.sentinels[0].Failover(ctx, Master).Err()
+		// An attempt of which the answer was lost is under way.
+		return err == nil || strings.Contains(err.Error(), "INPROG"), fmt.Sprint(err)
+	})
+	for _, s := range w.sentinels {
+		await(w.t, "a sentinel knows the new primary", func() (bool, string) {
+			now := w.primary(s)
+			return now != "" && now != before, now
+		})
+	}
+}
+
+// AwaitReplica waits until a primary has its replica.
+func (w *Watched) AwaitReplica(primary *Node) {
+	w.t.Helper()
+	await(w.t, "the replica is in step", func() (bool, string) {
+		info, err := primary.Client().Info(context.Background(), "replication").Result()
+		return strings.Contains(info, "role:master") && strings.Contains(info, "state=online"), fmt.Sprint(info, err)
+	})
+}
+
+// AwaitDemoted waits until a server has become a replica that is in step.
+func (w *Watched) AwaitDemoted(n *Node) {
+	w.t.Helper()
+	await(w.t, "the old primary is a replica", func() (bool, string) {
+		info, err := n.Client().Info(context.Background(), "replication").Result()
+		return strings.Contains(info, "role:slave") && strings.Contains(info, "master_link_status:up"), fmt.Sprint(info, err)
+	})
+}
+
+func (w *Watched) primary(s *redis.SentinelClient) string {
+	addr, err := s.GetMasterAddrByName(context.Background(), Master).Result()
+	if err != nil || len(addr) != 2 {
+		return ""
+	}
+	return net.JoinHostPort(addr[0], addr[1])
+}
+
+func (w *Watched) startSentinel(host, port string) {
+	w.t.Helper()
+	own, err := child.FreePort()
+	if err != nil {
+		w.t.Fatalf("redistest: %v", err)
+	}
+	dir := w.t.TempDir()
+	file := filepath.Join(dir, "sentinel.conf")
+	// Whoever is silent for a minute is dead; a test asks for a failover long before.
+	config := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s %s %s 2\nsentinel down-after-milliseconds %s 60000\nsentinel failover-timeout %s 20000\n",
+		own, dir, Master, host, port, Master, Master)
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		w.t.Fatalf("redistest: %v", err)
+	}
+	c, err := program.Start(file, "--sentinel")
+	if err != nil {
+		w.t.Fatalf("redistest: %v", err)
+	}
+	w.processes = append(w.processes, c)
+	w.t.Cleanup(func() {
+		c.End(syscall.SIGKILL)
+		if w.t.Failed() {
+			w.t.Logf("a sentinel said:\n%s", c.Output())
+		}
+	})
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(own))
+	s := redis.NewSentinelClient(&redis.Options{Addr: addr})
+	w.t.Cleanup(func() { _ = s.Close() })
+	await(w.t, "a sentinel answers", func() (bool, string) {
+		// Whether a demoted primary is told so, and what others know, is looked after
+		// four times a second instead of every other.
+		err := s.Process(context.Background(), redis.NewStatusCmd(context.Background(), "sentinel", "debug", "publish-period", "250", "info-period", "1000"))
+		return err == nil, fmt.Sprint(err)
+	})
+	w.sentinels, w.addrs = append(w.sentinels, s), append(w.addrs, addr)
+}
