@@ -58,6 +58,18 @@ func (l *launch) end(ctx context.Context) bool {
 	switch c {
 	case ledger.ByKill:
 		return l.kill(ctx)
+	case ledger.BySignal: // by hand, in Temporal UI
+		if !l.try("kill by a signal", func() error {
+			return l.people.Temporal.SignalWorkflow(ctx, rampart.LaunchID(environment, l.flag), l.walk.Run, rampart.SignalKill, "the shop is on fire")
+		}) {
+			return false
+		}
+	case ledger.ByTerminate:
+		if !l.try("terminate", func() error {
+			return l.people.Temporal.TerminateWorkflow(ctx, rampart.LaunchID(environment, l.flag), l.walk.Run, "a slip of the hand")
+		}) {
+			return false
+		}
 	case ledger.ByCancel:
 		if !l.try("cancel", func() error {
 			return l.people.Temporal.CancelWorkflow(ctx, rampart.LaunchID(environment, l.flag), l.walk.Run)
@@ -96,6 +108,28 @@ func (l *launch) kill(ctx context.Context) bool {
 		return err
 	})
 	return true
+}
+
+// awaitSwept waits until somebody answers for the flag of a launch that was ended from
+// outside, and finds out how it has ended.
+func (l *launch) awaitSwept(ctx context.Context) {
+	var intent rampart.FlagIntent
+	err := l.until(ctx, endPatience, "the flag is swept", func() (err error) {
+		if intent, err = l.people.Intent(ctx, l.flag); err != nil {
+			return err
+		}
+		e, err := l.people.Store.Get(ctx, l.flag)
+		if err == nil && (intent.Launch != "" || e.Owner != rampart.FlagID(environment, l.flag)) {
+			err = errNotYet
+		}
+		return err
+	})
+	l.book.Check(err == nil || ctx.Err() != nil, ledger.Fits, l.flag, "launch %d was terminated, and nobody answers for its flag: %v: %+v", l.walk.Number, err, intent)
+	out := rampart.Outcome{State: rampart.Launched, Reason: "terminated when it was done"}
+	if intent.Flag.Exposure == 0 && intent.Last != nil {
+		out = *intent.Last
+	}
+	l.progress.Outcome = &out
 }
 
 // leave checks how the launch has left its flag, and makes the flag ready for the next.
@@ -139,7 +173,7 @@ func (l *launch) requireLeft(ctx context.Context, out rampart.Outcome) (killed b
 		} else if e.Flag.Exposure != rampart.Full {
 			return errNotYet
 		}
-		if e.Owner != rampart.FlagID(environment, l.flag) || e.Lease != nil || killed != (out.State == rampart.Killed) && out.State != rampart.Launched {
+		if e.Owner != rampart.FlagID(environment, l.flag) || e.Lease != nil || l.plot.cause == ledger.ByKill && killed != (out.State == rampart.Killed) && out.State != rampart.Launched {
 			return errNotYet
 		}
 		return nil
@@ -150,7 +184,8 @@ func (l *launch) requireLeft(ctx context.Context, out rampart.Outcome) (killed b
 
 // measure notes how long the way back took.
 func (l *launch) measure(out rampart.Outcome) {
-	fits := l.plot.breaks() && out.Cause == rampart.CauseBreach || l.plot.cause != "" && out.Cause == rampart.CausePerson
+	fits := l.plot.breaks() && out.Cause == rampart.CauseBreach ||
+		l.plot.cause != "" && (out.Cause == rampart.CausePerson || out.Cause == rampart.CauseSwept)
 	if l.asked == 0 || !fits {
 		return
 	}

@@ -118,6 +118,11 @@ func (l *launch) see(ctx context.Context) {
 			l.story.tell(l.flag, "launch %d ended %s: %s", l.walk.Number, got.State, got.Outcome.Reason)
 			return
 		}
+		if starter.Broken(got.State) {
+			l.story.tell(l.flag, "launch %d was ended from outside", l.walk.Number)
+			l.awaitSwept(ctx)
+			return
+		}
 		l.act(ctx, got)
 	}
 }
@@ -193,15 +198,12 @@ func (l *launch) pausing(ctx context.Context, p rampart.Progress) bool {
 	return p.State == rampart.Paused
 }
 
-// consent gives one of the approvals that are missing. Now and then somebody tries
-// who may not.
+// consent gives one of the approvals that are missing, now and then by a signal past
+// the starter, as from Temporal UI.
 func (l *launch) consent(ctx context.Context, p rampart.Progress) {
-	a := rampart.Approval{Phase: p.Asking}
-	if !l.meddled[p.Asking] && l.chance.IntN(3) == 0 {
+	if !l.meddled[p.Asking] {
 		l.meddled[p.Asking] = true
-		a.By, a.Group = starts, "product"
-		_, err := l.people.Approve(ctx, l.flag, a)
-		l.book.Check(err != nil, ledger.Refused, l.flag, "%s started launch %d, and approved %s", starts, l.walk.Number, a.Phase)
+		l.meddle(ctx, p)
 		return
 	}
 	have := 0
@@ -210,12 +212,44 @@ func (l *launch) consent(ctx context.Context, p rampart.Progress) {
 			have++
 		}
 	}
-	a.By, a.Group = l.names[min(have, len(l.names)-1)], []string{"product", "engineering"}[min(have, 1)]
-	if r := l.walk.Rungs[max(0, l.rungOf(p.Asking))]; !r.Groups {
-		a.Group = ""
+	a := rampart.Approval{Phase: p.Asking, By: l.names[min(have, len(l.names)-1)]}
+	if r := l.walk.Rungs[max(0, l.rungOf(p.Asking))]; r.Groups {
+		a.Group = []string{"product", "engineering"}[min(have, 1)]
 	}
 	l.ledger.Consent(l.walk, a, now())
+	if l.chance.IntN(4) == 0 {
+		l.try("approve "+string(a.Phase)+" as "+a.By+" by a signal", func() error { return l.signal(ctx, a) })
+		return
+	}
 	l.try("approve "+string(a.Phase)+" as "+a.By, func() error { _, err := l.people.Approve(ctx, l.flag, a); return err })
+}
+
+func (l *launch) signal(ctx context.Context, payload any) error {
+	return l.people.Temporal.SignalWorkflow(ctx, rampart.LaunchID(environment, l.flag), l.walk.Run, rampart.SignalApprove, payload)
+}
+
+// meddle does what must change nothing.
+func (l *launch) meddle(ctx context.Context, p rampart.Progress) {
+	forged := rampart.Approval{Phase: p.Asking, By: starts, Group: "product"}
+	switch l.chance.IntN(5) {
+	case 0:
+		_, err := l.people.Approve(ctx, l.flag, forged)
+		l.book.Check(err != nil, ledger.Refused, l.flag, "%s started launch %d, and approved %s", starts, l.walk.Number, p.Asking)
+	case 1:
+		l.try("approve as who has started it, by a signal", func() error { return l.signal(ctx, forged) })
+	case 2:
+		l.try("approve with a mistyped signal", func() error { return l.signal(ctx, []int{1, 2, 3}) })
+	case 3:
+		doc := l.plan.NewFlag()
+		_, err := l.people.Set(ctx, rampart.FlagChange{Flag: doc, By: meddles, Reason: "by hand"})
+		l.story.tell(l.flag, "set by hand: %v", err)
+		if err == nil { // it is granted once the launch has ended
+			got, gone := l.people.ProgressOf(ctx, l.flag, l.walk.Run)
+			l.book.Check(gone != nil || got.State.Ended(), ledger.Refused, l.flag, "%s was set by hand during launch %d", l.flag, l.walk.Number)
+			return
+		}
+		l.book.Check(true, ledger.Refused, l.flag, "")
+	}
 }
 
 // try does something, and tells of it.

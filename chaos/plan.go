@@ -65,6 +65,8 @@ var plots = []struct {
 	{4, "is turned back", ledger.ByTurnBack},
 	{2, "is rejected", ledger.ByReject},
 	{2, "is cancelled", ledger.ByCancel},
+	{2, "gets a kill signal", ledger.BySignal},
+	{3, "is terminated", ledger.ByTerminate},
 }
 
 // newPlot chooses what happens. The first launches, before anything is broken, have

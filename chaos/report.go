@@ -90,7 +90,7 @@ func (s *soak) reportSeen(b *strings.Builder) {
 	fmt.Fprintf(b, "| longest time in which a launch did not go on | %s (%s) |\n", s.idle.length.Round(time.Second), s.idle.flag)
 	fmt.Fprintf(b, "| from the last break until all had ended and was checked | %s |\n", s.settled.Round(time.Second))
 	fmt.Fprintf(b, "\nFrom what was to end a launch to the baseline in the store:\n\n| launch | calm, median | chaos, median | chaos, slowest | slowest to calm |\n|---|--:|--:|--:|--:|\n")
-	for _, what := range []string{"breaks", "is turned back", "is killed", "is cancelled"} {
+	for _, what := range []string{"breaks", "is turned back", "is killed", "gets a kill signal", "is cancelled", "is terminated"} {
 		calm, chaos := s.lengths(what, true), s.lengths(what, false)
 		ratio := "-"
 		if len(calm) > 0 && len(chaos) > 0 {
@@ -99,7 +99,7 @@ func (s *soak) reportSeen(b *strings.Builder) {
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", what, middleOf(calm), middleOf(chaos), last(chaos), ratio)
 	}
 	fmt.Fprintf(b, "\nA launch that breaks is one whose on arm fails from some moment on; the time includes its detection. "+
-		"A kill acts on readers at once, before the document is at its baseline. Calm are the first launches, before anything is broken.\n")
+		"A terminated launch is turned back by the sweep. A kill acts on readers at once, before the document is at its baseline. Calm are the first launches, before anything is broken.\n")
 }
 
 func (s *soak) lengths(what string, calm bool) []time.Duration {

@@ -169,14 +169,15 @@ func (w *Walk) fits(out rampart.Outcome) (bool, string) {
 	switch out.State {
 	case rampart.Launched:
 		for c, at := range w.acked {
-			// A kill may come when everything is done; it is the flag's then.
-			if c != ByKill || w.rung < 0 || !w.finished() || at < w.rungSince {
+			// A kill may come when everything is done; it is the flag's then. So may
+			// the end of a workflow that was about to tell how the launch has ended.
+			if c != ByKill && c != ByTerminate && c != BySignal || w.rung < 0 || !w.finished() || at < w.rungSince {
 				return false, fmt.Sprintf("it was ended by a %s at %d", c, at)
 			}
 		}
 		return w.bad == 0, "its on arm has failed throughout"
 	case rampart.Killed:
-		return w.asked[ByKill] > 0, "nobody has killed it"
+		return w.asked[ByKill]+w.asked[BySignal] > 0, "nobody has killed it"
 	case rampart.Cancelled:
 		return w.asked[ByCancel] > 0, "nobody has cancelled it"
 	case rampart.TurnedBack:

@@ -36,7 +36,8 @@ type Cause string
 
 // The causes.
 const (
-	ByKill      Cause = "kill"
+	ByKill      Cause = "kill"        // of the register
+	BySignal    Cause = "kill signal" // past the register
 	ByTurnBack  Cause = "turn-back"
 	ByReject    Cause = "reject"
 	ByCancel    Cause = "cancel"

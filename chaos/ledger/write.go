@@ -47,7 +47,14 @@ func (l *Ledger) Published(flag string, version int64, exposure rampart.Percent,
 // byFlag checks a write of the flag's own workflow: what a launch that ended well has
 // left may be written again.
 func (l *Ledger) byFlag(a *account, w *Walk, e rampart.Event) {
+	if e.Verb == "sweep" && w.off == 0 {
+		w.off, w.offAt = e.Version, e.At
+	}
 	if e.Exposure == 0 {
+		return
+	}
+	if e.Verb == "acquire" && w.asked[ByTerminate] > 0 { // the pen of a launch that is gone is taken first
+		l.Book.Check(e.Exposure <= w.ceiling(e.At), Allowed, e.Flag, "%s %s by the sweep", e.Verb, e.Exposure)
 		return
 	}
 	ended := w
