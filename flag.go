@@ -113,6 +113,22 @@ type Kill struct {
 	By      string `json:"by"`
 	Reason  string `json:"reason"`
 	At      int64  `json:"at"` // ms since 1970
+
+	// Also are the others who have killed it since it was last restored, the latest
+	// first, and at most MaxKillers of them.
+	Also []string `json:"also,omitempty"`
+}
+
+// MaxKillers bounds how many of those who killed a flag are remembered.
+const MaxKillers = 20
+
+// Killers returns all who are known to have killed the flag since it was last
+// restored. None of them is the second person that restoring takes.
+func (k Kill) Killers() []string {
+	if !k.Killed {
+		return nil
+	}
+	return append([]string{k.By}, k.Also...)
 }
 
 // A LeaseTerm is the lease register of one flag: the version that it guards, and

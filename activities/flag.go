@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
@@ -24,7 +25,7 @@ func (a *Activities) KillState(ctx context.Context, flag string) (*rampart.Kill,
 }
 
 // Lift lifts the kill register of a flag whose document is at its baseline already.
-// It needs another person than the one who killed.
+// It needs another person than any of those who killed.
 func (a *Activities) Lift(ctx context.Context, in LiftInput) (rampart.Kill, error) {
 	k, found, err := a.Store.Killed(ctx, in.Flag)
 	switch {
@@ -32,8 +33,8 @@ func (a *Activities) Lift(ctx context.Context, in LiftInput) (rampart.Kill, erro
 		return k, err
 	case !found || !k.Killed:
 		return k, nil // lifted by an earlier attempt
-	case k.By == in.By:
-		return k, refused(rampart.Errorf(rampart.Refused, "%s was killed by %s, who cannot restore it", in.Flag, k.By).
+	case slices.Contains(k.Killers(), in.By):
+		return k, refused(rampart.Errorf(rampart.Refused, "%s was killed by %s, who cannot restore it", in.Flag, in.By).
 			WithHint("restoring needs a second person"))
 	}
 	lifted, err := a.Store.Lift(ctx, in.Flag, in.By, in.Reason, k.Version)

@@ -3,6 +3,7 @@ package flagstore
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,8 +26,9 @@ type Killed struct {
 const replicationPatience = time.Second
 
 // Kill turns a flag off, whatever else is going on, and asks the readers to
-// confirm. It needs no pen. To kill what is killed already is fine; the same
-// kill within ten seconds is a retry and leaves one event.
+// confirm. It needs no pen. To kill what is killed already is fine, and makes the
+// person who did so one more of its killers; the same kill within ten seconds is a
+// retry and leaves one event.
 //
 // In a store that has lost everything any flag can be killed, since readers may
 // still hold it; otherwise an unknown flag is an error of kind [rampart.NotFound].
@@ -128,7 +130,10 @@ func (s *Store) RestoreKill(ctx context.Context, k rampart.Kill) error {
 	if err := checkVersion(k.Version); err != nil {
 		return wrap(do, err)
 	}
-	k.By, k.Reason = clip(k.By), clip(k.Reason)
+	k.By, k.Reason, k.Also = clip(k.By), clip(k.Reason), slices.Clone(k.Also[:min(len(k.Also), rampart.MaxKillers)])
+	for i, name := range k.Also {
+		k.Also[i] = clip(name)
+	}
 	text, err := json.Marshal(k)
 	if err != nil {
 		return wrap(do, err)
@@ -154,7 +159,7 @@ func (s *Store) killCall(flag string, killed bool, seen int64, by, reason string
 		return nil, nil, err
 	}
 	return s.call(flag, event{Flag: flag, Verb: verb, By: by, Reason: reason},
-		[]any{flag, bit(killed), seen, by, reason, register})
+		[]any{flag, bit(killed), seen, by, reason, register, rampart.MaxKillers})
 }
 
 // killOn sends the kill, and the question how many replicas there are, in one go.

@@ -3,6 +3,7 @@ package flagstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -114,6 +115,56 @@ func TestKillTwice(t *testing.T) {
 	history, err := s.History(ctx, "f", 10)
 	require.NoError(t, err)
 	require.Len(t, history, 4, "a write and three kills")
+}
+
+func TestKillRemembersAllWhoKilledSinceTheLastRestore(t *testing.T) {
+	ctx := context.Background()
+	s, srv := open(t)
+	put(t, s, expose(1, 500))
+	sub := follow(t, s)
+	for _, c := range []struct {
+		by, reason string
+		want       []string
+	}{
+		{"ann", "fire", []string{"ann"}},
+		{"ann", "more fire", []string{"ann"}},
+		{`b"o\`, "smoke", []string{`b"o\`, "ann"}},
+		{"łódź 🔥 </x>", "smoke", []string{"łódź 🔥 </x>", `b"o\`, "ann"}},
+		{"ann", "still", []string{"ann", "łódź 🔥 </x>", `b"o\`}},
+		{"", "nobody", []string{"", "ann", "łódź 🔥 </x>", `b"o\`}},
+		{"ann", "again", []string{"ann", "łódź 🔥 </x>", `b"o\`}},
+	} {
+		k := kill(t, s, c.by, c.reason).Kill
+		require.Equal(t, c.want, k.Killers(), c.reason)
+		require.Equal(t, c.reason, k.Reason)
+		require.Equal(t, k, register(t, s))
+		require.Equal(t, k, *next(t, sub).Kill)
+		require.Equal(t, k, kill(t, s, c.by, c.reason).Kill, "a retry")
+	}
+	last := register(t, s)
+	require.NoError(t, srv.Client().HDel(ctx, state, "k:f").Err())
+	require.NoError(t, s.RestoreKill(ctx, last))
+	require.Equal(t, last, register(t, s), "what is restored remembers them too")
+
+	for i := range 2 * rampart.MaxKillers {
+		kill(t, s, fmt.Sprintf("person-%d", i), "fire")
+	}
+	require.Len(t, register(t, s).Also, rampart.MaxKillers)
+	require.Equal(t, fmt.Sprintf("person-%d", 2*rampart.MaxKillers-2), register(t, s).Also[0])
+
+	lifted, err := s.Lift(ctx, "f", "dan", "water", register(t, s).Version)
+	require.NoError(t, err)
+	require.Empty(t, lifted.Killers())
+	require.Equal(t, []string{"ann"}, kill(t, s, "ann", "fire").Kill.Killers(), "what was lifted counts no more")
+}
+
+func TestRegisterOfAnEarlierVersionIsReadAndAddedTo(t *testing.T) {
+	ctx := context.Background()
+	s, srv := open(t)
+	put(t, s, expose(1, 500))
+	require.NoError(t, srv.Client().HSet(ctx, state, "k:f", `7 {"version":7,"at":7,"flag":"f","killed":true,"by":"ann","reason":"fire"}`).Err())
+	require.Equal(t, []string{"ann"}, register(t, s).Killers())
+	require.Equal(t, []string{"ben", "ann"}, kill(t, s, "ben", "smoke").Kill.Killers())
 }
 
 func TestKillKeepsWhatPeopleWriteAsItIs(t *testing.T) {

@@ -3,6 +3,7 @@ package workflows
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -118,8 +119,8 @@ func (f *flag) lift(ctx workflow.Context, a rampart.Ask) (rampart.Flag, error) {
 		if k = f.Intent.Kill; k == nil || !k.Killed {
 			return rampart.Flag{}, fmt.Errorf("%s is not killed", f.Name)
 		}
-		if k.By == a.By {
-			return rampart.Flag{}, fmt.Errorf("%s was killed by %s, who cannot restore it: that takes a second person", f.Name, k.By)
+		if slices.Contains(k.Killers(), a.By) {
+			return rampart.Flag{}, fmt.Errorf("%s was killed by %s, who cannot restore it: that takes a second person", f.Name, a.By)
 		}
 		doc, err := f.write(ctx, "restore", baselineOf(f.Intent.Flag), a.By, a.Reason)
 		if err != nil {

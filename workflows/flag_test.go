@@ -131,6 +131,29 @@ func TestAKillIsLiftedByASecondPersonAndTheFlagStaysOff(t *testing.T) {
 	require.False(t, r.flag().Kill.Killed)
 }
 
+func TestNobodyWhoKilledIsTheSecondPersonThoughSomebodyKilledAfterwards(t *testing.T) {
+	r := newFlagRig(t)
+	replies, early := map[string]*reply{}, (*reply)(nil)
+	kill := func(by string) {
+		_, err := r.store.Kill(t.Context(), r.plan.Flag, by, "fire")
+		require.NoError(t, err)
+	}
+	lift := func(by string) { replies[by] = r.change(rampart.UpdateLift, rampart.Ask{By: by, Reason: "mended"}) }
+	r.at(time.Minute, func() { r.create() })
+	r.at(2*time.Minute, func() { kill("oncall"); kill("bo") })
+	r.at(3*time.Minute, func() { lift("oncall"); early = replies["oncall"] })
+	r.at(4*time.Minute, func() { lift("bo") })
+	r.at(5*time.Minute, func() { lift("ann") })
+	r.at(6*time.Minute, func() { kill("bo") })
+	r.at(7*time.Minute, func() { lift("oncall") }) // an earlier kill counts until it was lifted
+	r.live(time.Hour)
+	require.ErrorContains(t, early.err, "was killed by oncall, who cannot restore it")
+	require.ErrorContains(t, replies["bo"].err, "was killed by bo, who cannot restore it")
+	require.NoError(t, replies["ann"].err)
+	require.NoError(t, replies["oncall"].err)
+	require.False(t, r.flag().Kill.Killed)
+}
+
 func TestAnEmptiedStoreGetsFlagAndKillBack(t *testing.T) {
 	r := newFlagRig(t)
 	var before, after flagstore.Entry

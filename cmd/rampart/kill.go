@@ -102,7 +102,7 @@ func (a *app) restoreCommand() *cobra.Command {
 	c := a.acting(a.reading(&cobra.Command{
 		Use:   "restore FLAG --reason TEXT",
 		Short: "Lift a kill; takes a second person",
-		Long: `Restore lifts a kill. It takes another person than the one who killed, and is
+		Long: `Restore lifts a kill. It takes another person than those who killed, and is
 refused while a launch is under way. The flag stays at its baseline: exposure
 returns only through a launch.`,
 		Args: a.takes("FLAG"),
