@@ -13,6 +13,7 @@ const (
 	UpdateAdvance  = "advance"   // Ask -> string
 	UpdateReject   = "reject"    // Ask -> string
 	UpdateTurnBack = "turn-back" // Ask -> string
+	UpdateAmend    = "amend"     // Amendment -> Amended
 
 	QueryProgress = "progress" // -> Progress
 )

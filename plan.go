@@ -2,6 +2,7 @@ package rampart
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -201,6 +202,11 @@ func (p Plan) GatesOf(s Stage) []Gate {
 		}
 	}
 	return gates
+}
+
+// StageOf returns the index of the stage of a phase; of no phase, the first.
+func (p Plan) StageOf(phase Phase) int {
+	return max(0, slices.IndexFunc(p.Stages, func(s Stage) bool { return s.Phase == phase }))
 }
 
 // Hold returns how long the stage holds all its steps together.

@@ -14,7 +14,8 @@ type Progress struct {
 	Revision    int     `json:"revision"` // of the plan; 1 at the start
 	State       State   `json:"state"`
 	WaitingFor  string  `json:"waitingFor,omitempty"`
-	Note        string  `json:"note,omitempty"` // in a sentence
+	Until       int64   `json:"until,omitempty"` // ms since 1970: when what is waited for comes, where that is known
+	Note        string  `json:"note,omitempty"`  // in a sentence
 	Phase       Phase   `json:"phase"`
 	Asking      Phase   `json:"asking,omitempty"` // the phase whose approval is awaited
 	Baking      bool    `json:"baking,omitempty"`
@@ -24,6 +25,9 @@ type Progress struct {
 	Exposure    Percent `json:"exposure"`
 	Version     int64   `json:"version"` // of the flag, as last acknowledged
 	Killed      *Kill   `json:"killed,omitempty"`
+	From        Phase   `json:"from,omitempty"`    // of a relaunch: the phase that it began with
+	Attempt     int     `json:"attempt,omitempty"` // how often it has stepped back
+	Retries     int     `json:"retries,omitempty"` // how often it may, before it turns back
 
 	StepSince int64    `json:"stepSince,omitempty"` // ms since 1970
 	Hold      Duration `json:"hold,omitempty"`      // that the step must have

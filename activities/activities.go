@@ -46,6 +46,8 @@ type Workflows interface {
 	Restore(ctx context.Context, flag, why string) error
 	// Killed tells a flag's workflow, and its launch if there is one, of a kill.
 	Killed(ctx context.Context, k rampart.Kill) error
+	// Intent returns what a flag's workflow holds to be true; nothing where there is none.
+	Intent(ctx context.Context, flag string) (rampart.FlagIntent, error)
 	// Open reports whether a workflow is running. One that Temporal does not know is not.
 	Open(ctx context.Context, workflowID string) (bool, error)
 }

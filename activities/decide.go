@@ -31,7 +31,7 @@ func decide(in WatchInput, m *Memory, tick time.Time, answering bool) Watched {
 // breached finds the breach with the gravest action. One that only holds or
 // notifies is told once for as long as it lasts, but an advance always hears of it.
 func breached(in WatchInput, m *Memory) Watched {
-	var milder Watched
+	var milder, back Watched
 	for _, g := range m.Verdict.Gates {
 		cause := breachOf(g.Gate)
 		switch {
@@ -44,9 +44,14 @@ func breached(in WatchInput, m *Memory) Watched {
 			if in.Mode != Guard || in.news(cause, m) {
 				milder = Watched{Found: FoundHold, Gate: g.Gate, Cause: cause, Reason: g.Reason}
 			}
+		case g.Action == rampart.ActStepBack:
+			back = Watched{Found: FoundBreach, Gate: g.Gate, Cause: cause, Reason: g.Reason, StepBack: true}
 		default:
 			return Watched{Found: FoundBreach, Gate: g.Gate, Cause: cause, Reason: g.Reason}
 		}
+	}
+	if back.Found != "" {
+		return back
 	}
 	return milder
 }

@@ -16,6 +16,10 @@ type AcquireInput struct {
 	Owner string       `json:"owner"` // the launch's workflow ID
 	At    int64        `json:"at"`    // workflow time, ms
 	By    string       `json:"by"`
+
+	// From is the phase that a relaunch begins with: the launch before was turned back
+	// in that phase, or in a later one.
+	From rampart.Phase `json:"from,omitempty"`
 }
 
 // Acquired is a flag whose pen the launch holds.
@@ -43,7 +47,10 @@ func (a *Activities) Acquire(ctx context.Context, in AcquireInput) (Acquired, er
 	if err != nil {
 		return Acquired{}, refused(err)
 	}
-	if first := plan.Stages[0].Steps[0].Percent; entry.Flag.Exposure > first {
+	if plan, err = a.from(ctx, plan, in.From); err != nil {
+		return Acquired{}, refused(err)
+	}
+	if first := plan.Stages[plan.StageOf(in.From)].Steps[0].Percent; entry.Flag.Exposure > first {
 		return Acquired{}, refused(rampart.Errorf(rampart.Refused, "%s is already exposed at %s, above the plan's first step of %s",
 			plan.Flag, entry.Flag.Exposure, first).
 			WithHint("disable it first (rampart flag disable %s), or start with a plan whose first step is not below it", plan.Flag))
@@ -53,6 +60,19 @@ func (a *Activities) Acquire(ctx context.Context, in AcquireInput) (Acquired, er
 		return Acquired{}, refused(err)
 	}
 	return Acquired{Plan: plan, Flag: got.Flag, Version: got.Version, Revision: got.Revision, Trust: a.Identity.Trust()}, nil
+}
+
+// from makes a plan one of a relaunch. What was exposed before may be so again without
+// walking up to it, but somebody must say so.
+func (a *Activities) from(ctx context.Context, plan rampart.Plan, phase rampart.Phase) (rampart.Plan, error) {
+	if phase == "" {
+		return plan, nil
+	}
+	intent, err := a.Workflows.Intent(ctx, plan.Flag)
+	if err != nil {
+		return plan, err
+	}
+	return plan.Relaunch(phase, intent.Last)
 }
 
 func (a *Activities) walkable(plan rampart.Plan) error {

@@ -18,6 +18,10 @@ import (
 // running activity, a key beside the flag store, and the workflow, which gets it
 // with every result and hands it to the next watch. The latest tick wins.
 type Memory struct {
+	// Attempt counts the steps back. Each attempt has evidence of its own, so what is
+	// left of an earlier one is never newer.
+	Attempt int `json:"attempt,omitempty"`
+
 	Tick     int64            `json:"tick"` // the last look, ms; nothing is judged twice
 	Gates    gates.State      `json:"gates"`
 	Step     string           `json:"step"` // the step that Held belongs to
@@ -67,11 +71,11 @@ func (a *Activities) Recall(ctx context.Context, in RecallInput) (Recalled, erro
 	return out, nil
 }
 
-// newest returns the memory with the latest tick.
+// newest returns the memory with the latest tick of the latest attempt.
 func newest(all ...Memory) Memory {
 	var best Memory
-	for _, m := range all {
-		if m.Tick > best.Tick || best.Tick == 0 {
+	for i, m := range all {
+		if i == 0 || m.Attempt > best.Attempt || m.Attempt == best.Attempt && m.Tick > best.Tick {
 			best = m
 		}
 	}

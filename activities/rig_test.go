@@ -41,6 +41,8 @@ type rig struct {
 	blind bool
 	open  bool // what Temporal says of the launch
 
+	last rampart.FlagIntent // what the workflow of the flag says
+
 	version  int64 // that the launch saw acknowledged
 	told     map[string]int64
 	memory   activities.Memory // that the workflow has
@@ -178,5 +180,7 @@ func (others) Flags(context.Context) ([]string, error) { return []string{name}, 
 func (others) Restore(context.Context, string, string) error { return nil }
 
 func (others) Killed(context.Context, rampart.Kill) error { return nil }
+
+func (o others) Intent(context.Context, string) (rampart.FlagIntent, error) { return o.r.last, nil }
 
 func (o others) Open(context.Context, string) (bool, error) { return o.r.open, nil }

@@ -42,6 +42,7 @@ func (p *process) workers(namespace string) []sdk.Worker {
 	judging.DisableWorkflowWorker = true
 	looks := sdk.New(p.starter.Temporal, rampart.GateQueue(env), judging)
 	looks.RegisterActivity(do.Watch)
+	looks.RegisterActivity(do.Require)
 	return []sdk.Worker{launches, looks}
 }
 

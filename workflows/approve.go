@@ -19,23 +19,6 @@ type arrival struct {
 	at       time.Time
 }
 
-// awaitApprovals waits, at the exposure of the stage before, until the people whom
-// the stage needs have consented.
-func (l *launch) awaitApprovals(ctx workflow.Context, i int) error {
-	need := l.plan.Stages[i].Approvals
-	if need.Needed() == 0 {
-		return nil
-	}
-	l.asking = i
-	defer func() { l.asking = -1 }()
-	phase := l.plan.Stages[i].Phase
-	l.record(ctx, "", "asking for consent to %s: %s", phase, l.missing())
-	l.notify(ctx, "waiting", false, "%s asks for consent to %s: %s", l.plan.Flag, phase, l.missing())
-	return l.stand(ctx, rampart.Step{Percent: l.flag.Exposure}, func() bool {
-		return l.free() && len(l.inbox) == 0 && l.missing() == ""
-	})
-}
-
 // listenForApprovals receives approvals raw, so that one that cannot be read is told
 // in the launch's story and holds up nothing.
 func (l *launch) listenForApprovals(ctx workflow.Context) {
@@ -89,7 +72,7 @@ func (l *launch) verifyNext(ctx workflow.Context) {
 		v.Refused = l.objection(v.Approval) // the launch may have moved on meanwhile
 	}
 	if v.Refused == "" && l.voided != voided {
-		v.Refused = "it was given before the launch was held; look again and approve anew"
+		v.Refused = "it was given before the launch was held, or its plan amended; look again and approve anew"
 	}
 	if v.Refused != "" {
 		l.record(ctx, v.Approval.By, "approval of %s does not count: %s", got.approval.Phase, v.Refused)
@@ -115,20 +98,34 @@ func (l *launch) objection(a rampart.Approval) string {
 		return fmt.Sprintf("%s started the launch; somebody else must approve", a.By)
 	case l.missing() == "":
 		return fmt.Sprintf("%s has all the consent that it needs", a.Phase)
-	case a.Revision > 1:
-		return fmt.Sprintf("it is for revision %d of the plan; the launch walks revision 1", a.Revision)
+	case l.amenders[a.By]:
+		return fmt.Sprintf("%s amended the plan; somebody else must approve", a.By)
+	case a.Revision > 0 && a.Revision != 1+l.revised:
+		return fmt.Sprintf("it is for revision %d of the plan; the launch walks revision %d", a.Revision, 1+l.revised)
 	}
 	counting := l.counting(a.Phase)
 	if slices.ContainsFunc(counting, func(x rampart.Approval) bool { return x.By == a.By }) {
 		return a.By + " has approved already"
 	}
-	if groups := l.plan.Stages[l.asking].Approvals.Groups; len(groups) > 0 {
-		return objectionOfGroup(groups, counting, a)
+	if need := l.plan.Stages[l.asking].Approvals; len(need.Groups) > 0 {
+		return objectionOfGroup(need, counting, a)
 	}
 	return ""
 }
 
-func objectionOfGroup(groups []string, counting []rampart.Approval, a rampart.Approval) string {
+// objectionOfGroup is that to an approval where each group is to be heard. Whoever is
+// needed besides may be of any group, or of none.
+func objectionOfGroup(need *rampart.Approvals, counting []rampart.Approval, a rampart.Approval) string {
+	groups, heard := need.Groups, map[string]bool{}
+	for _, x := range counting {
+		if slices.Contains(groups, x.Group) {
+			heard[x.Group] = true
+		}
+	}
+	first := slices.Contains(groups, a.Group) && !heard[a.Group]
+	if besides := len(counting) - len(heard); first || besides < need.Needed()-len(groups) {
+		return ""
+	}
 	switch {
 	case a.Group == "":
 		return "it does not say for which group: " + strings.Join(groups, ", ")
@@ -155,27 +152,36 @@ func (l *launch) voidApprovals(phase rampart.Phase) {
 	l.approved = slices.DeleteFunc(l.approved, func(a rampart.Approval) bool { return a.Phase == phase })
 }
 
-// missing says in words whose consent the stage that is asked for still needs.
+// missing says in words whose consent the stage that is asked for still needs. After
+// an amendment that may be one person of each group, and more people besides.
 func (l *launch) missing() string {
 	if l.asking < 0 {
 		return ""
 	}
-	stage := l.plan.Stages[l.asking]
-	counting := l.counting(stage.Phase)
-	if groups := stage.Approvals.Groups; len(groups) > 0 {
-		open := slices.DeleteFunc(slices.Clone(groups), func(g string) bool {
-			return slices.ContainsFunc(counting, func(a rampart.Approval) bool { return a.Group == g })
-		})
-		return strings.Join(open, ", ")
-	}
-	switch n := stage.Approvals.Count - len(counting); {
-	case n <= 0:
+	need := l.plan.Stages[l.asking].Approvals
+	if need == nil {
 		return ""
+	}
+	counting := l.counting(l.plan.Stages[l.asking].Phase)
+	open := slices.DeleteFunc(slices.Clone(need.Groups), func(g string) bool {
+		return slices.ContainsFunc(counting, func(a rampart.Approval) bool { return a.Group == g })
+	})
+	if n := need.Needed() - len(counting) - len(open); n > 0 {
+		open = append(open, people(n, len(need.Groups) > 0))
+	}
+	return strings.Join(open, ", ")
+}
+
+func people(n int, more bool) string {
+	switch {
+	case n == 1 && more:
+		return "1 more person"
 	case n == 1:
 		return "1 person"
-	default:
-		return fmt.Sprintf("%d people", n)
+	case more:
+		return fmt.Sprintf("%d more people", n)
 	}
+	return fmt.Sprintf("%d people", n)
 }
 
 // mayReview refuses the dry run of an approval that would not count. Refusals leave

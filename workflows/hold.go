@@ -3,9 +3,9 @@ package workflows
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/rampart-dev/rampart"
@@ -13,12 +13,18 @@ import (
 	"github.com/rampart-dev/rampart/gates"
 )
 
+// A standing is a stay at the current exposure, under guard.
+type standing struct {
+	done  func() bool // ends it; nil: the hold is over, and the gates pass
+	raise bool        // the gates are asked whether more may be exposed
+}
+
 // hold keeps a step exposed until its gates pass after the hold, or a person ends
 // the hold early and the gates have nothing against it.
-func (l *launch) hold(ctx workflow.Context, step rampart.Step) error {
+func (l *launch) hold(ctx workflow.Context) error {
 	l.holding = true
 	defer func() { l.holding = false }()
-	return l.stand(ctx, step, nil)
+	return l.stand(ctx, standing{})
 }
 
 // clear waits until nothing stands against raising the exposure: no pause, nothing
@@ -26,7 +32,7 @@ func (l *launch) hold(ctx workflow.Context, step rampart.Step) error {
 // only guarded, gates that answer. Who consented has not seen what came later.
 func (l *launch) clear(ctx workflow.Context) error {
 	for !l.mayRaise() { // again, should somebody pause while the gates say yes
-		if err := l.stand(ctx, rampart.Step{Percent: l.flag.Exposure}, l.mayRaise); err != nil {
+		if err := l.stand(ctx, standing{done: l.mayRaise, raise: true}); err != nil {
 			return err
 		}
 	}
@@ -37,24 +43,30 @@ func (l *launch) mayRaise() bool { return l.free() && !(l.stale && exposing(l.fl
 
 func (l *launch) free() bool { return l.paused == nil && l.onHold == nil }
 
-// stand keeps the current exposure under guard. With done it goes on until done
-// says so; without, until the hold is over and the gates pass.
-func (l *launch) stand(ctx workflow.Context, step rampart.Step, done func() bool) error {
-	for done == nil || !done() {
+// stand keeps the current exposure under guard, until what the standing waits for.
+func (l *launch) stand(ctx workflow.Context, s standing) error {
+	for s.done == nil || !s.done() {
+		l.stood++
 		if err := l.mendLoss(ctx); err != nil {
 			return err
 		}
-		mode := l.mode(done)
-		l.stale = l.stale || mode == activities.Guard
-		l.showStanding(ctx, step, done)
-		if mode == activities.Guard && !exposing(l.flag) {
-			moved := l.moved
-			if err := l.await(ctx, func() bool { return l.moved != moved || l.lost != "" || done != nil && done() }); err != nil {
+		if s.done == nil && l.reconsent {
+			if err := l.consentAgain(ctx, never); err != nil {
 				return err
 			}
 			continue
 		}
-		got, err := l.look(ctx, mode, step, done)
+		mode := l.mode(s)
+		l.stale = l.stale || mode == activities.Guard
+		l.showStanding(ctx, s)
+		if mode == activities.Guard && !exposing(l.flag) {
+			moved := l.moved
+			if err := l.await(ctx, func() bool { return l.moved != moved || l.lost != "" || s.done != nil && s.done() }); err != nil {
+				return err
+			}
+			continue
+		}
+		got, err := l.look(ctx, mode, s)
 		if err != nil {
 			return err
 		}
@@ -65,11 +77,11 @@ func (l *launch) stand(ctx workflow.Context, step rampart.Step, done func() bool
 	return nil
 }
 
-func (l *launch) mode(done func() bool) activities.Mode {
+func (l *launch) mode(s standing) activities.Mode {
 	switch {
-	case done != nil && l.asking < 0 && l.free():
+	case s.raise && l.free():
 		return activities.Raise
-	case done != nil || l.paused != nil:
+	case s.done != nil || l.paused != nil:
 		return activities.Guard
 	case l.advance != nil: // an advance past undecided lifts the hold it is about
 		return activities.Advance
@@ -79,15 +91,28 @@ func (l *launch) mode(done func() bool) activities.Mode {
 	return activities.Hold
 }
 
+// heldStep is the step that is held; of any other standing, the exposure alone. It is
+// read anew for each watch, because an amendment may change the hold.
+func (l *launch) heldStep(s standing) rampart.Step {
+	switch {
+	case s.done != nil:
+		return rampart.Step{Percent: l.flag.Exposure}
+	case l.baking:
+		return rampart.Step{Percent: l.plan.Finish.Percent, Hold: l.plan.Finish.Bake}
+	}
+	return l.stage().Steps[l.step]
+}
+
 // look runs one watch until it finds something, a person intervenes, or done. Of
 // the latter two it returns nothing: the next watch goes on where this one was.
-func (l *launch) look(ctx workflow.Context, mode activities.Mode, step rampart.Step, done func() bool) (activities.Watched, error) {
+func (l *launch) look(ctx workflow.Context, mode activities.Mode, s standing) (activities.Watched, error) {
+	step := l.heldStep(s)
 	watched, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	moved, version := l.moved, l.acknowledged
 	f := workflow.ExecuteActivity(l.watching(watched, mode, step), do.Watch, l.watchInput(mode, step))
 	for {
-		intervened := func() bool { return l.moved != moved || done != nil && done() }
+		intervened := func() bool { return l.moved != moved || s.done != nil && s.done() }
 		if err := l.await(ctx, func() bool { return f.IsReady() || l.lost != "" || intervened() }); err != nil {
 			return activities.Watched{}, err
 		}
@@ -135,24 +160,34 @@ func (l *launch) watching(ctx workflow.Context, mode activities.Mode, step rampa
 		TaskQueue:           rampart.GateQueue(l.plan.Environment),
 		StartToCloseTimeout: 15 * time.Second,
 		Summary:             summary,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1, MaximumAttempts: forever},
+		RetryPolicy:         steadily,
 	})
 }
 
 func (l *launch) watchInput(mode activities.Mode, step rampart.Step) activities.WatchInput {
-	judged := l.plan.GatesOf(l.stage())
-	if l.baking {
-		judged = l.plan.GatesOf(rampart.Stage{})
-	}
 	return activities.WatchInput{
-		Flag: l.plan.Flag, Run: l.runID, Version: l.acknowledged, Mode: mode, Gates: judged,
+		Flag: l.plan.Flag, Run: l.runID, Version: l.acknowledged, Mode: mode, Gates: l.gates(),
 		Phase: l.phase, PhaseIndex: l.at, Phases: len(l.plan.Stages), Schedule: gates.ScheduleOf(l.plan), Step: l.stepName(),
 		Exposure: l.flag.Exposure, Exposing: exposing(l.flag),
 		Since: l.stepSince, FirstExposed: l.firstExposed, Hold: step.Hold, Every: l.plan.Every,
-		Alpha: l.plan.Alpha, Lease: l.flag.Lease, Blind: *l.plan.OnBlind,
+		Alpha: l.plan.Alpha / rampart.Percent(1+l.retries), Lease: l.flag.Lease, LeaseWarn: l.plan.LeaseWarn(), Digest: l.digest, Blind: *l.plan.OnBlind,
 		Accept: l.advance != nil && l.advance.AcceptUndecided,
 		Told:   maps.Clone(l.told), Memory: l.memory,
 	}
+}
+
+// gates are those that are judged now. While the launch cools down only those that
+// have no share in the error budget are: the next attempt begins with fresh evidence,
+// for which what is seen meanwhile does not count.
+func (l *launch) gates() []rampart.Gate {
+	if l.baking {
+		return l.plan.GatesOf(rampart.Stage{})
+	}
+	all := l.plan.GatesOf(l.stage())
+	if l.cooling {
+		all = slices.DeleteFunc(all, rampart.Gate.Statistical)
+	}
+	return all
 }
 
 func (l *launch) stepName() string {
@@ -177,6 +212,9 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 		l.record(ctx, l.advance.By, "not advanced: %s", got.Reason)
 		l.answerAdvance(got.Reason)
 	case activities.FoundBreach:
+		if back := l.mayStepBack(got); back != nil {
+			return false, back
+		}
 		return false, &stop{state: rampart.TurnedBack, cause: rampart.CauseBreach, reason: got.Reason, gate: got.Gate, at: got.At}
 	case activities.FoundBlind:
 		if l.plan.OnBlind.Action == rampart.ActTurnBack {
@@ -196,6 +234,9 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 		return false, &stop{state: rampart.Killed, cause: rampart.CausePerson, reason: got.Kill.Reason, by: got.Kill.By, at: got.At}
 	case activities.FoundLeaseEnd:
 		return false, &stop{state: rampart.TurnedBack, cause: rampart.CauseLease, reason: got.Reason, at: got.At}
+	case activities.FoundLate: // and another watch begins, which may find more
+		l.record(ctx, "", "%s", got.Reason)
+		l.notify(ctx, "unguarded", false, "%s: %s", l.plan.Flag, got.Reason)
 	case activities.FoundLoss:
 		return false, l.rewrite(ctx, got.Reason)
 	}
@@ -212,10 +253,13 @@ func (l *launch) mendLoss(ctx workflow.Context) error {
 	return l.rewrite(ctx, why)
 }
 
-// rewrite puts the document that the launch stands on back into the store.
+// rewrite puts the document that the launch stands on back into the store. The history
+// of the flag is to say why it was written.
 func (l *launch) rewrite(ctx workflow.Context, why string) error {
 	l.record(ctx, "", "the store has another document (%s); writing it again", why)
-	return l.write(ctx, "restore", l.flag)
+	f := l.flag
+	f.Reason = why
+	return l.write(ctx, "restore", f)
 }
 
 // holdOn stops the promotion until a person decides.

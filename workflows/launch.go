@@ -18,6 +18,7 @@ type LaunchInput struct {
 	Source    rampart.Source `json:"source"`
 	StartedBy string         `json:"startedBy"`
 	Warnings  []string       `json:"warnings,omitempty"`
+	From      rampart.Phase  `json:"from,omitempty"` // of a relaunch: the phase to begin with
 }
 
 // Launch walks a flag through the phases of its plan, and turns it back when
@@ -33,15 +34,17 @@ func Launch(ctx workflow.Context, in LaunchInput) (rampart.Outcome, error) {
 }
 
 func (l *launch) run(ctx workflow.Context) (rampart.Outcome, error) {
+	l.consentLasts = workflow.GetVersion(ctx, "consent-lasts-until-entered", workflow.DefaultVersion, 1) == 1
 	if err := l.acquire(ctx); err != nil {
 		return l.abandon(ctx, err)
 	}
-	for i := range l.plan.Stages {
-		if err := l.walk(ctx, i); err != nil {
-			return l.turnBack(ctx, err)
+	err := l.walk(ctx)
+	for back := setbackIn(err); back != nil; back = setbackIn(err) {
+		if err = l.stepBack(ctx, back); err == nil {
+			err = l.walk(ctx)
 		}
 	}
-	if err := l.bake(ctx); err != nil {
+	if err != nil {
 		return l.turnBack(ctx, err)
 	}
 	return l.finish(ctx)
@@ -56,15 +59,17 @@ func (l *launch) acquire(ctx workflow.Context) error {
 	defer cancel()
 	var got activities.Acquired
 	err := workflow.ExecuteActivity(l.writing(safe, "take the pen of "+l.plan.Flag), do.Acquire, activities.AcquireInput{
-		Plan: l.plan, Owner: l.id, At: workflow.Now(ctx).UnixMilli(), By: l.startedBy,
+		Plan: l.plan, Owner: l.id, At: workflow.Now(ctx).UnixMilli(), By: l.startedBy, From: l.from,
 	}).Get(safe, &got)
 	if err != nil {
 		return err
 	}
-	l.acquired, l.trust, l.plan, l.phase = true, got.Trust, got.Plan, got.Plan.Stages[0].Phase
+	l.acquired, l.trust, l.plan, l.retries = true, got.Trust, got.Plan, got.Plan.Retries()
+	l.at = got.Plan.StageOf(l.from)
+	l.phase = l.stage().Phase
 	l.flag, l.fence, l.acknowledged, l.revision = got.Flag, got.Version, got.Version, got.Revision
 	l.register(ctx)
-	l.record(ctx, l.startedBy, "started with %s", l.planName())
+	l.record(ctx, l.startedBy, "started with %s%s", l.planName(), after(", from ", string(l.from)))
 	l.notify(ctx, "started", false, "%s started in %s by %s", l.plan.Flag, l.plan.Environment, l.startedBy)
 	l.handOver(safe, rampart.SignalLaunching, nil)
 	if l.stopped != nil {
@@ -73,46 +78,67 @@ func (l *launch) acquire(ctx workflow.Context) error {
 	return ctx.Err()
 }
 
-// walk takes the launch through one stage: ask, expose, watch, and again.
-func (l *launch) walk(ctx workflow.Context, i int) error {
-	stage := l.plan.Stages[i]
-	if err := l.awaitApprovals(ctx, i); err != nil {
-		return err
-	}
-	if err := l.clear(ctx); err != nil {
-		return err
-	}
-	l.enter(ctx, i)
-	for j, step := range stage.Steps {
-		if err := l.expose(ctx, j, step); err != nil {
+// walk takes the launch from where it stands to the end of its plan. The plan may be
+// amended meanwhile, so what comes next is asked for at each step.
+func (l *launch) walk(ctx workflow.Context) error {
+	for i, j, more := l.next(); more; i, j, more = l.next() {
+		if j == 0 && !(l.inside && l.at == i) {
+			revision := l.revised
+			if err := l.ready(ctx, i); err != nil {
+				return err
+			}
+			if l.revised != revision {
+				continue // what comes next may be another stage now
+			}
+			l.enter(ctx, i)
+		}
+		if err := l.expose(ctx, j); err != nil {
 			return err
 		}
-		if err := l.hold(ctx, step); err != nil {
+		if err := l.hold(ctx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return l.bake(ctx)
+}
+
+// next returns the step that comes after the one that is exposed.
+func (l *launch) next() (stage, step int, more bool) {
+	switch {
+	case !l.inside:
+		return l.at, 0, true
+	case !l.exposed:
+		return l.at, l.step, true
+	case l.step+1 < len(l.stage().Steps):
+		return l.at, l.step + 1, true
+	case l.at+1 < len(l.plan.Stages):
+		return l.at + 1, 0, true
+	}
+	return 0, 0, false
 }
 
 // expose raises the exposure to that of a step. Before anybody is exposed for the
 // first time, it makes sure that the way back works.
-func (l *launch) expose(ctx workflow.Context, j int, step rampart.Step) error {
-	if err := l.clear(ctx); err != nil {
+func (l *launch) expose(ctx workflow.Context, j int) error {
+	if err := l.ready(ctx, none); err != nil {
 		return err
 	}
 	if l.firstExposed.IsZero() {
 		if err := l.openParachute(ctx); err != nil {
 			return err
 		}
+		if err := l.ready(ctx, none); err != nil { // the parachute may have taken its time
+			return err
+		}
 	}
-	f := l.document(ctx, step.Percent)
-	f.Lease = rampart.LeaseFor(l.plan, l.stage(), step.Percent)
+	f := l.document(ctx, l.stage().Steps[j].Percent)
+	f.Lease = rampart.LeaseFor(l.plan, l.stage(), f.Exposure)
 	f.Reason = fmt.Sprintf("%s, step %d of %d", l.phase, j+1, len(l.stage().Steps))
 	l.tell(ctx, rampart.Waiting, "exposing %s", reach(f))
 	if err := l.raise(ctx, f); err != nil {
 		return err
 	}
-	l.step, l.stepSince, l.held = j, workflow.Now(ctx), 0
+	l.step, l.exposed, l.stepSince, l.held = j, true, workflow.Now(ctx), 0
 	l.record(ctx, "", "%s: %s", l.phase, reach(f))
 	return nil
 }
@@ -123,22 +149,22 @@ func (l *launch) bake(ctx workflow.Context) error {
 	if end.Bake == 0 && end.Percent == l.flag.Exposure {
 		return nil // the last step has watched everybody already
 	}
-	if err := l.clear(ctx); err != nil {
+	if err := l.ready(ctx, none); err != nil {
 		return err
 	}
-	l.baking = true
+	l.baking, l.exposed = true, false
 	f := l.document(ctx, end.Percent)
 	f.Reason = "finish"
 	l.tell(ctx, rampart.Baking, "exposing %s", reach(f))
 	if err := l.raise(ctx, f); err != nil {
 		return err
 	}
-	l.step, l.stepSince, l.held = 0, workflow.Now(ctx), 0
+	l.step, l.exposed, l.stepSince, l.held = 0, true, workflow.Now(ctx), 0
 	l.record(ctx, "", "baking: %s", reach(f))
 	if end.Bake == 0 {
 		return nil
 	}
-	return l.hold(ctx, rampart.Step{Percent: end.Percent, Hold: end.Bake})
+	return l.hold(ctx)
 }
 
 // finish hands the flag, now fully launched, to its own workflow.
@@ -158,9 +184,12 @@ func (l *launch) document(ctx workflow.Context, percent rampart.Percent) rampart
 	f.Format, f.Exposure, f.Launch, f.Phase, f.Lifecycle = rampart.FlagFormat, percent, l.id, l.phase, rampart.Ramping
 	f.Off, f.On, f.Unit = l.plan.Values[0], l.plan.Values[1], l.plan.Unit
 	f.Owner, f.Purpose, f.RetireBy, f.Type = l.plan.Owner, l.plan.Purpose, l.plan.RetireBy, l.plan.Type
-	f.Include, f.Where = nil, l.stage().Where
-	for _, s := range l.plan.Stages[:l.at+1] {
-		f.Include = append(f.Include, s.Include...)
+	f.Include, f.Where = nil, nil
+	if l.inside {
+		f.Where = l.stage().Where
+		for _, s := range l.plan.Stages[:l.at+1] {
+			f.Include = append(f.Include, s.Include...)
+		}
 	}
 	f.HighWater = max(f.HighWater, percent)
 	f.ChangedAt, f.ChangedBy, f.Lease = workflow.Now(ctx).UnixMilli(), l.startedBy, 0

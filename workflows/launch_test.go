@@ -206,9 +206,9 @@ func TestARefusedPlanFailsBeforeAnyExposure(t *testing.T) {
 		"a flag that is killed":            {world: func(r *rig) { _, _ = r.store.Kill(r.t.Context(), r.plan.Flag, "o", "x") }, want: "killed"},
 		"a flag that another launch holds": {world: func(r *rig) { r.takeOver() }, want: "pen"},
 		"a gate that nobody can judge": {plan: func(p *rampart.Plan) {
-			p.Gates = []rampart.Gate{{Name: "x", Trend: &rampart.Trend{Query: "x", MaxRise: 100, Over: rampart.Duration(time.Hour)}},
+			p.Gates = []rampart.Gate{{Name: "x", Baseline: &rampart.Baseline{Query: "x"}},
 				{Name: "errors", Threshold: &rampart.Threshold{Query: "errors", Max: &limit}}}
-		}, want: "trend"},
+		}, want: "baseline"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -26,6 +26,10 @@ func (l *launch) listen(ctx workflow.Context) error {
 		workflow.UpdateHandlerOptions{Validator: l.mayReview, Description: "The dry run of an approval: refused with the reason where it would not count."}); err != nil {
 		return err
 	}
+	if err := workflow.SetUpdateHandlerWithOptions(ctx, rampart.UpdateAmend, l.amend,
+		workflow.UpdateHandlerOptions{Validator: l.mayAmend, Description: "Go on by another plan: what is passed stays, and the stricter approvals of both count."}); err != nil {
+		return err
+	}
 	for _, u := range []struct {
 		name, description string
 		check             func(rampart.Ask) error

@@ -38,6 +38,7 @@ type rig struct {
 	store  *flagstore.Store
 	plan   rampart.Plan
 	by     string
+	from   rampart.Phase
 	metric func(query string, at time.Time) (float64, error)
 
 	wrote    func(in activities.ExposeInput)  // after a write, before the launch has its answer
@@ -45,8 +46,9 @@ type rig struct {
 	acquired func(in activities.AcquireInput) // after the pen was taken, likewise
 	taken    func(at time.Time)               // after a look, likewise
 
-	away string // the activity whose every attempt fails
-	open bool   // what Temporal says of the launch, where only the flag's workflow runs
+	away   string             // the activity whose every attempt fails
+	intent rampart.FlagIntent // of the flag's workflow
+	open   bool               // what Temporal says of the launch, where only the flag's workflow runs
 
 	mu      sync.Mutex
 	notices []activities.Notice
@@ -91,11 +93,13 @@ func (r *rig) register() {
 func (r *rig) registerActivities() {
 	a := &activities.Activities{
 		Store: r.store, Judge: gates.New(gates.Options{Source: metrics{r}, ScrapeLag: time.Millisecond}),
-		Notifier: r, Identity: activities.Payload{}, Namespace: "namespace-id", Now: r.Now,
+		Notifier: r, Identity: activities.Payload{}, Workflows: r, Namespace: "namespace-id", Now: r.Now,
 	}
 	register(r, "Acquire", a.Acquire, func(in activities.AcquireInput) { call(r.acquired, in) })
 	register(r, "Expose", a.Expose, func(in activities.ExposeInput) { call(r.wrote, in) })
 	register(r, "VerifyApproval", a.VerifyApproval, func(in activities.VerifyInput) { call(r.verified, in) })
+	r.RegisterActivity(a.Amend)
+	r.RegisterActivity(a.Require)
 	r.RegisterActivity(a.Retake)
 	r.RegisterActivity(a.Confirm)
 	r.RegisterActivity(a.Notify)
@@ -152,6 +156,9 @@ func (r *rig) Notify(_ context.Context, _ string, n activities.Notice) error {
 // Open implements activities.Workflows; the sweep's methods are nobody's.
 func (r *rig) Open(context.Context, string) (bool, error) { return r.open, nil }
 
+// Intent implements activities.Workflows.
+func (r *rig) Intent(context.Context, string) (rampart.FlagIntent, error) { return r.intent, nil }
+
 // Flags implements activities.Workflows.
 func (r *rig) Flags(context.Context) ([]string, error) { panic("the sweep does not run") }
 
@@ -175,7 +182,7 @@ func (m metrics) Count(context.Context, gates.CountQuery) []gates.Counted {
 // walk runs the launch to its end.
 func (r *rig) walk() (rampart.Outcome, error) {
 	r.t.Helper()
-	r.ExecuteWorkflow(workflows.Launch, workflows.LaunchInput{Plan: r.plan, StartedBy: r.by})
+	r.ExecuteWorkflow(workflows.Launch, workflows.LaunchInput{Plan: r.plan, StartedBy: r.by, From: r.from})
 	require.True(r.t, r.IsWorkflowCompleted(), "the launch has not ended")
 	var out rampart.Outcome
 	if err := r.GetWorkflowError(); err != nil {

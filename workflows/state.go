@@ -19,6 +19,9 @@ var do *activities.Activities
 // test environment reads 0, which means no limit, as ten.
 const forever = 1<<31 - 1
 
+// steadily is the pace of what says itself when to look again.
+var steadily = &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 1, MaximumAttempts: forever}
+
 // patiently retries for as long as it takes.
 var patiently = &temporal.RetryPolicy{
 	InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second, MaximumAttempts: forever,
@@ -33,18 +36,22 @@ type launch struct {
 	startedBy string
 	startedAt time.Time
 	warnings  []string
+	from      rampart.Phase // of a relaunch
 	trust     rampart.Trust
+	revised   int             // how often the plan was amended
+	amenders  map[string]bool // who did that
 
 	// The flag, and the right to write it.
 	flag         rampart.Flag
 	acquired     bool
-	urgent       bool  // writes overtake routine work
-	handing      bool  // the next write hands the pen on
-	astray       bool  // the pen may be back with the flag's own workflow
-	clockAhead   bool  // of the store's: fences come from what is stored, not from the time
-	fence        int64 // of the last write that was tried
-	acknowledged int64 // of the last write that the store acknowledged
-	revision     int64 // of the store, after that write
+	urgent       bool   // writes overtake routine work
+	handing      bool   // the next write hands the pen on
+	astray       bool   // the pen may be back with the flag's own workflow
+	clockAhead   bool   // of the store's: fences come from what is stored, not from the time
+	fence        int64  // of the last write that was tried
+	acknowledged int64  // of the last write that the store acknowledged
+	revision     int64  // of the store, after that write
+	digest       string // of the document of that write, by which the guard knows it again
 	highest      rampart.Percent
 	offAt        int64 // ms: when the last write was acknowledged
 	killed       *rampart.Kill
@@ -53,7 +60,13 @@ type launch struct {
 	at           int // stage
 	phase        rampart.Phase
 	step         int
+	inside       bool // the stage was entered
+	exposed      bool // the step's exposure was written
+	raising      bool // a higher one is being written
 	baking       bool
+	cooling      bool
+	retries      int // how often it may step back; the error budget is shared out by it
+	backs        int // how often it has
 	stepSince    time.Time
 	firstExposed time.Time
 	held         rampart.Duration
@@ -64,16 +77,21 @@ type launch struct {
 	parachute    *rampart.Confirmed
 
 	// What people want.
-	stopped  *stop
-	paused   *rampart.Ask
-	onHold   *holdUp
-	advance  *advance
-	lost     string // why the document must be written again
-	moved    int    // counts interventions, so that waits notice them
-	voided   int    // counts the times that approvals were voided
-	asking   int    // stage whose approval is awaited; -1: none
-	inbox    []arrival
-	approved []rampart.Approval
+	stopped *stop
+	paused  *rampart.Ask
+	onHold  *holdUp
+	advance *advance
+	lost    string // why the document must be written again
+	moved   int    // counts interventions, so that waits notice them
+	voided  int    // counts the times that approvals were voided
+	asking  int    // stage whose approval is awaited; none: of none
+
+	reconsent    bool    // to the stage that the launch stands in, because it was amended
+	consentLasts bool    // until the stage is entered, so that what is found meanwhile can void it
+	awaits       awaited // besides people
+	stood        int     // counts stays at an exposure
+	inbox        []arrival
+	approved     []rampart.Approval
 
 	// What people see.
 	state      rampart.State
@@ -118,7 +136,7 @@ func newLaunch(ctx workflow.Context, in LaunchInput) (*launch, error) {
 	l := &launch{
 		id: info.WorkflowExecution.ID, runID: info.FirstRunID,
 		plan: plan, source: in.Source, startedBy: in.StartedBy, startedAt: workflow.Now(ctx), warnings: in.Warnings,
-		told: map[string]int64{}, asking: -1,
+		from: in.From, amenders: map[string]bool{}, told: map[string]int64{}, asking: none,
 	}
 	if l.runID == "" {
 		l.runID = info.WorkflowExecution.RunID

@@ -42,7 +42,7 @@ func (l *launch) register(ctx workflow.Context) {
 
 // enter moves the launch to a stage.
 func (l *launch) enter(ctx workflow.Context, i int) {
-	l.at, l.phase, l.step = i, l.plan.Stages[i].Phase, 0
+	l.at, l.phase, l.step, l.inside, l.exposed = i, l.plan.Stages[i].Phase, 0, true, false
 	l.record(ctx, "", "enters %s", l.phase)
 }
 
@@ -71,25 +71,30 @@ func (l *launch) upsert(ctx workflow.Context, attributes ...temporal.SearchAttri
 }
 
 // showStanding tells what the launch is doing while it stands at an exposure.
-func (l *launch) showStanding(ctx workflow.Context, step rampart.Step, done func() bool) {
+func (l *launch) showStanding(ctx workflow.Context, s standing) {
 	l.waitingFor = ""
 	switch {
 	case l.paused != nil:
 		l.tell(ctx, rampart.Paused, "paused by %s at %s%s", l.paused.By, reach(l.flag), after(": ", l.paused.Reason))
 	case l.onHold != nil && l.advance == nil:
 		l.tell(ctx, rampart.Held, "held at %s: %s", reach(l.flag), l.onHold.reason)
-	case l.asking >= 0:
+	case l.cooling:
+		l.tell(ctx, rampart.Cooling, "cooling down at %s, until %s", reach(l.flag), moment(l.awaits.until))
+	case l.asking >= 0 && l.missing() != "":
 		l.waitingFor = rampart.ForApproval
 		if l.phase == rampart.MaxPowerRamp {
 			l.waitingFor = rampart.ForDecision
 		}
 		l.tell(ctx, rampart.Waiting, "waits at %s for consent to %s: %s", reach(l.flag), l.plan.Stages[l.asking].Phase, l.missing())
+	case l.awaits.what != "":
+		l.waitingFor = l.awaits.what
+		l.tell(ctx, rampart.Waiting, "waits at %s: %s", reach(l.flag), l.awaits.why)
 	case l.baking:
-		l.tell(ctx, rampart.Baking, "baking at %s for %s", reach(l.flag), step.Hold)
-	case done != nil:
+		l.tell(ctx, rampart.Baking, "baking at %s for %s", reach(l.flag), l.heldStep(s).Hold)
+	case s.done != nil:
 		l.tell(ctx, rampart.Waiting, "waits at %s for gates that answer, to expose more", reach(l.flag))
 	default:
-		l.tell(ctx, rampart.Watching, "watching %d gates at %s for %s", len(l.plan.GatesOf(l.stage())), reach(l.flag), step.Hold)
+		l.tell(ctx, rampart.Watching, "watching %d gates at %s for %s", len(l.gates()), reach(l.flag), l.heldStep(s).Hold)
 	}
 }
 
@@ -163,7 +168,8 @@ func (l *launch) notify(ctx workflow.Context, event string, urgent bool, format 
 func (l *launch) progress() rampart.Progress {
 	p := rampart.Progress{
 		Flag: l.plan.Flag, Environment: l.plan.Environment, Owner: l.plan.Owner, Purpose: l.plan.Purpose,
-		StartedBy: l.startedBy, StartedAt: l.startedAt.UnixMilli(), Source: l.source, Plan: l.plan, Revision: 1,
+		StartedBy: l.startedBy, StartedAt: l.startedAt.UnixMilli(), Source: l.source, Plan: l.plan, Revision: 1 + l.revised,
+		From: l.from, Attempt: l.backs, Retries: l.retries,
 		State: l.state, WaitingFor: l.waitingFor, Note: l.note, Phase: l.phase, Step: l.step, StepName: l.stepName(), Looks: l.memory.Looks,
 		Exposure: l.flag.Exposure, Version: l.acknowledged, Killed: l.killed, Run: l.runID, Baking: l.baking,
 		Held: l.held, Hold: l.holdNow(), Approvals: l.approved, Missing: l.missing(), Asking: l.askedPhase(),
@@ -175,7 +181,10 @@ func (l *launch) progress() rampart.Progress {
 	if !l.firstExposed.IsZero() {
 		p.Exposed = l.firstExposed.UnixMilli()
 	}
-	if l.memory.Tick > 0 {
+	if !l.awaits.until.IsZero() {
+		p.Until = l.awaits.until.UnixMilli()
+	}
+	if l.memory.Verdict.Word != "" {
 		v := l.memory.Verdict
 		p.Verdict = &v
 	}

@@ -18,18 +18,20 @@ const raisePatience = time.Minute
 // where it is, until the gates and the store answer, and tries again.
 func (l *launch) raise(ctx workflow.Context, f rampart.Flag) error {
 	for {
+		l.raising = true
 		patience := workflow.WithScheduleToCloseTimeout(ctx, raisePatience)
 		if !exposing(l.flag) {
 			patience = ctx
 		}
 		l.reaches(ctx, f)
 		err := l.write(patience, "expose", f)
+		l.raising = false
 		if !gaveUp(err) {
 			return err
 		}
 		l.record(ctx, "", "the flag store did not take %s within %s; guarding on at %s", reach(f), rampart.Duration(raisePatience), reach(l.flag))
 		l.stale = true
-		if err := l.clear(ctx); err != nil {
+		if err := l.ready(ctx, none); err != nil {
 			return err
 		}
 	}
@@ -87,7 +89,7 @@ func (l *launch) heard(ctx workflow.Context, in activities.ExposeInput, got acti
 	switch got.Answer {
 	case activities.Written:
 		l.acknowledged, l.revision, l.offAt = in.Pen.Fence, got.Revision, got.At
-		l.flag, l.astray = in.Flag, false
+		l.flag, l.digest, l.astray = in.Flag, activities.DigestOf(in.Flag), false
 		return true, nil
 	case activities.Owned:
 		return false, l.retake(ctx, got.Detail)
