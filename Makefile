@@ -38,6 +38,8 @@ test: deps ## run every test, on real Temporal, Redis and Prometheus
 	$(test) ./... || status=1; \
 	echo 'cd deploy/devserver && $(test) ./acceptance'; \
 	(cd deploy/devserver && $(test) ./acceptance) || status=1; \
+	echo 'cd deploy/check && $(test) ./...'; \
+	(cd deploy/check && $(test) ./...) || status=1; \
 	echo '$(if $(race),tests ran with the race detector,tests ran without the race detector, which needs cgo and a C compiler)'; \
 	exit $$status
 
@@ -54,17 +56,20 @@ check-modules:
 	go mod tidy -diff
 	go mod verify
 	cd deploy/devserver && go mod tidy -diff && go mod verify
+	cd deploy/check && go mod tidy -diff && go mod verify
 	cd tools && go mod tidy -diff && go mod verify
 
 .PHONY: check-vet
 check-vet:
 	go vet ./...
 	cd deploy/devserver && go vet ./...
+	cd deploy/check && go vet ./...
 
 .PHONY: check-lint
 check-lint:
 	$(tool) staticcheck ./...
 	cd deploy/devserver && go tool -modfile=../../tools/go.mod staticcheck ./...
+	cd deploy/check && go tool -modfile=../../tools/go.mod staticcheck ./...
 
 # Workflow code must give the same answers on replay.
 .PHONY: check-workflows
@@ -77,7 +82,7 @@ check-workflows:
 .PHONY: check-security
 check-security:
 	$(tool) gosec -quiet -exclude=G115,G204,G304,G602 -exclude-generated \
-		-exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=tools ./...
+		-exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=deploy/check -exclude-dir=tools ./...
 
 # Packages import one way only.
 .PHONY: check-rooms

@@ -4,7 +4,8 @@
 //	curl -X PUT 127.0.0.1:8081/faults -d '{"newErrors": 30}'
 //
 // The flag store is the one that RAMPART_REDIS and RAMPART_ENV name, as "rampart dev"
-// prints them. Without --faults the shop cannot be told to fail.
+// prints them; its password may be in the file that RAMPART_REDIS_PASSWORD_FILE names.
+// Without --faults the shop cannot be told to fail.
 package main
 
 import (
@@ -15,8 +16,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -41,6 +44,7 @@ func main() {
 
 type settings struct {
 	redis, environment string
+	passwordFile       string
 	listen, faults     string
 	failures           float64
 }
@@ -48,6 +52,7 @@ type settings struct {
 func settingsFromArgs() settings {
 	var s settings
 	flag.StringVar(&s.redis, "redis", or(os.Getenv("RAMPART_REDIS"), "redis://127.0.0.1:6379"), "URL of the flag store (RAMPART_REDIS)")
+	flag.StringVar(&s.passwordFile, "redis-password-file", os.Getenv("RAMPART_REDIS_PASSWORD_FILE"), "file with its password (RAMPART_REDIS_PASSWORD_FILE)")
 	flag.StringVar(&s.environment, "env", or(os.Getenv("RAMPART_ENV"), "production"), "environment whose flags are read (RAMPART_ENV)")
 	flag.StringVar(&s.listen, "listen", "127.0.0.1:8080", "address of the shop")
 	flag.StringVar(&s.faults, "faults", "", "loopback address at which faults can be injected; empty: they cannot")
@@ -61,6 +66,10 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	store, err := withPassword(s.redis, s.passwordFile)
+	if err != nil {
+		return err
+	}
 	var faults *shop.Faults
 	if s.faults != "" {
 		if err := loopbackOnly(s.faults); err != nil {
@@ -70,7 +79,7 @@ func run(ctx context.Context, s settings) error {
 	}
 	registry := prometheus.NewRegistry()
 	flags, err := client.Open(ctx, client.Options{
-		Redis: s.redis, Environment: s.environment, Service: "shop",
+		Redis: store, Environment: s.environment, Service: "shop",
 		Registerer: registry, Events: []string{shop.EventCompleted},
 	})
 	if err != nil {
@@ -88,6 +97,24 @@ func run(ctx context.Context, s settings) error {
 		servers[s.faults] = faults.Handler()
 	}
 	return serve(ctx, servers)
+}
+
+// withPassword puts the password of a file, if one is named, into the URL of the flag
+// store. Neither may be shown.
+func withPassword(store, file string) (string, error) {
+	if file == "" {
+		return store, nil
+	}
+	password, err := os.ReadFile(file)
+	if err != nil {
+		return "", rampart.Errorf(rampart.Invalid, "the password of the flag store cannot be read").Because(err)
+	}
+	u, err := url.Parse(store)
+	if err != nil {
+		return "", rampart.Errorf(rampart.Invalid, "the flag store's address is no URL").WithHint("write redis://user@host:port")
+	}
+	u.User = url.UserPassword(u.User.Username(), strings.TrimSpace(string(password)))
+	return u.String(), nil
 }
 
 // serve serves each handler at its address until the context ends or one of them
