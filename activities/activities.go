@@ -22,6 +22,8 @@ type Activities struct {
 	Identity  Identity
 	Namespace string // Temporal's namespace id, kept in the store as its guard
 	Now       func() time.Time
+	Carrier   *Carrier      // of heartbeats; nil: they are sent by themselves
+	Spread    float64       // the part of the time between two ticks that looks at one are spread over
 	MaxSkew   time.Duration // by which Now may differ from the other clocks and be believed; 0: any
 	Meter     *Meter
 

@@ -38,7 +38,7 @@ func NewMeter(r prometheus.Registerer) *Meter {
 		blind:      prometheus.NewCounterVec(prometheus.CounterOpts(name("blind_seconds_total", "Time in which a metrics provider did not answer for a launch.")), []string{"environment", "flag"}),
 		noData:     prometheus.NewCounterVec(prometheus.CounterOpts(name("no_data_seconds_total", "Time in which a metrics provider answered for a launch without the data that its gates need.")), []string{"environment", "flag"}),
 		lastLook:   prometheus.NewGaugeVec(name("last_look_timestamp_seconds", "When a launch's gates were last judged by this worker."), []string{"environment", "flag"}),
-		late:       prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "look_lateness_seconds", Help: "How long after its tick a look was taken.", Buckets: []float64{.05, .1, .25, .5, 1, 2, 3, 5, 10, 30, 60}}),
+		late:       prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "look_lateness_seconds", Help: "How long after it was due a look was done.", Buckets: []float64{.05, .1, .25, .5, 1, 2, 3, 5, 10, 30, 60}}),
 		turnedOff:  prometheus.NewCounterVec(prometheus.CounterOpts(name("turn_backs_total", "Launches turned back or killed by this worker.")), []string{"environment", "verb"}),
 		turnOffSec: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "rampart", Name: "turn_back_seconds", Help: "From the verdict to the baseline in the store.", Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 5, 60}}),
 		overdue:    prometheus.NewGaugeVec(name("turn_back_overdue_timestamp_seconds", "When this worker last failed to turn back a launch that should have been at its baseline a minute before."), []string{"environment", "flag"}),
@@ -61,6 +61,13 @@ func (m *Meter) exposed(env string, f rampart.Flag) {
 	m.exposure.WithLabelValues(env, f.Name, string(f.Phase)).Set(f.Exposure.Float())
 }
 
+// came counts how long after it was due a look was done.
+func (m *Meter) came(late time.Duration) {
+	if m != nil {
+		m.late.Observe(max(0, late.Seconds()))
+	}
+}
+
 // looked counts one look; since is the time since the look before, which is blind, or
 // without data, where this one is.
 func (m *Meter) looked(env, flag string, v rampart.Verdict, now time.Time, since time.Duration) {
@@ -69,7 +76,6 @@ func (m *Meter) looked(env, flag string, v rampart.Verdict, now time.Time, since
 	}
 	m.verdicts.WithLabelValues(env, flag, string(v.Word)).Inc()
 	m.lastLook.WithLabelValues(env, flag).Set(float64(now.UnixMilli()) / 1000)
-	m.late.Observe(max(0, now.Sub(time.UnixMilli(v.At)).Seconds()))
 	// Both are there from the first look, so that an increase of them can be seen.
 	blind, noData := m.blind.WithLabelValues(env, flag), m.noData.WithLabelValues(env, flag)
 	switch v.Word {

@@ -109,29 +109,34 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 	if b := unheard(in, &m); found.Found == "" || found.Found == FoundLoss && b.Found == FoundBreach {
 		found = b // what is lost need not be written again, only to be turned back
 	}
+	if found.Found == FoundLoss {
+		m.Gates.Stir(a.Now())
+	}
 	if found.Found != "" {
 		found.At, found.Memory = a.Now().UnixMilli(), m
 		return found, nil
 	}
 	clock := a.clock(ctx)
-	now := clock.now()
-	tick := now.Truncate(in.Every.D())
+	tick := clock.now().Truncate(in.Every.D())
 	if tick.UnixMilli() <= m.Tick {
 		return a.reread(ctx, in, m, answering, clock)
 	}
 	if in.Mode != Raise { // which asks for one step at the exposure of another
 		m.enter(in.Step)
 	}
+	pace := in.paced(&m)
 	verdict, err := a.look(ctx, in, &m, tick)
 	if err != nil {
 		return Watched{}, err
 	}
-	since := min(tick.Sub(time.UnixMilli(m.Tick)), 2*in.Every.D()) // a watch that was away was not blind meanwhile
-	m.take(verdict, tick, in.Since, in.Every.D(), in.Mode == Hold || in.Mode == Advance)
+	since := min(tick.Sub(time.UnixMilli(m.Tick)), 2*pace) // a watch that was away was not blind meanwhile
+	m.take(verdict, tick, in.Since, pace, in.Mode == Hold || in.Mode == Advance)
+	now := clock.now()
 	a.Meter.looked(a.Store.Environment(), in.Flag, verdict, now, since)
+	a.Meter.came(now.Sub(tick) - a.offset(in.Flag, in.Every.D()))
 	found = decide(in, &m, tick, answering)
 	found.At = a.Now().UnixMilli()
-	if err := a.remember(ctx, in, &m); err != nil {
+	if err := a.remember(ctx, in, &m, found); err != nil {
 		return Watched{}, err
 	}
 	if found.Found == "" {
@@ -191,7 +196,7 @@ func (a *Activities) recall(ctx context.Context, in WatchInput) Memory {
 // look judges the gates at one tick. What cannot be judged at all, as evidence of
 // another version, is no answer: people are told of it like of metrics that are away.
 func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick time.Time) (rampart.Verdict, error) {
-	over := in.Mode == Advance || in.Mode == Hold && m.Held+m.gain(tick, in.Since, in.Every.D()) >= in.Hold
+	over := in.Mode == Advance || in.Mode == Hold && m.Held+m.gain(tick, in.Since, in.paced(m)) >= in.Hold
 	v, err := a.Judge.Judge(ctx, gates.Look{
 		Flag: in.Flag, Environment: a.Store.Environment(), Alpha: in.Alpha, Gates: in.Gates,
 		Phase: in.Phase, PhaseIndex: in.PhaseIndex, Phases: in.Phases, Schedule: in.Schedule,
@@ -202,6 +207,7 @@ func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick ti
 		return v, fmt.Errorf("judge %s: %w", in.Flag, err)
 	}
 	if err != nil {
+		m.Gates.Stir(tick)
 		v = rampart.Verdict{Word: rampart.Blind, Reason: "the gates cannot be judged: " + err.Error()}
 	}
 	v.At = tick.UnixMilli()
@@ -209,13 +215,13 @@ func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick ti
 }
 
 // remember keeps the memory where the next attempt, and the next watch, will find it.
-func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory) error {
+// A finding takes it along by itself.
+func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory, found Watched) error {
 	blob, err := m.marshal()
 	if err != nil { // a finding is told all the same
 		activity.GetLogger(ctx).Error("the evidence cannot be kept", "flag", in.Flag, "error", err)
 		return nil
 	}
-	activity.RecordHeartbeat(ctx, *m)
 	keeping, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
 	err = a.Store.PutEvidence(keeping, in.Flag, in.Run, m.Tick, blob)
@@ -226,13 +232,18 @@ func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory) err
 	if err != nil {
 		activity.GetLogger(ctx).Warn("the evidence is kept in the heartbeat only", "flag", in.Flag, "error", err)
 	}
+	if found.Found == "" {
+		a.Carrier.beat(ctx, *m)
+	} else if err != nil {
+		activity.RecordHeartbeat(ctx, *m) // should this attempt die before it tells
+	}
 	return nil
 }
 
 // again is the benign failure that brings the watch back at the next tick.
 func (a *Activities) again(in WatchInput, m Memory, clock clock) error {
 	now := clock.now()
-	next := now.Truncate(in.Every.D()).Add(in.Every.D())
+	next := in.next(&m, now).Add(a.offset(in.Flag, in.Every.D()))
 	return temporal.NewApplicationErrorWithOptions(standing(in, m)+clock.note(m, in.Every.D()), TypeHolding, temporal.ApplicationErrorOptions{
 		NextRetryDelay: max(next.Sub(now), minLookDelay),
 		Category:       temporal.ApplicationErrorCategoryBenign,

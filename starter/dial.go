@@ -9,6 +9,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
@@ -32,6 +33,8 @@ type Options struct {
 
 	Logger  sdklog.Logger         // of the Temporal client; nil: silent
 	Metrics client.MetricsHandler // of the Temporal client; nil: none
+
+	Intercept grpc.UnaryClientInterceptor // calls of the Temporal client; nil: none
 
 	mistake error // of the environment, found by Bind
 }
@@ -65,6 +68,9 @@ func Dial(o Options) (*Starter, error) {
 	options := client.Options{
 		HostPort: o.Temporal, Namespace: o.Namespace, Logger: o.Logger, MetricsHandler: o.Metrics,
 		ConnectionOptions: client.ConnectionOptions{TLS: tlsConfig}, Credentials: credentials,
+	}
+	if o.Intercept != nil {
+		options.ConnectionOptions.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(o.Intercept)}
 	}
 	temporal, err := client.NewLazyClient(options)
 	if err != nil {

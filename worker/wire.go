@@ -26,6 +26,8 @@ func (p *process) workers(namespace string) []sdk.Worker {
 		Identity:  activities.Payload{}, // Validate has refused every other mode
 		Namespace: namespace,
 		Now:       time.Now,
+		Carrier:   p.carrier,
+		Spread:    spread,
 		MaxSkew:   maxSkew,
 		Meter:     activities.NewMeter(p.registry),
 
@@ -45,6 +47,11 @@ func (p *process) workers(namespace string) []sdk.Worker {
 	looks.RegisterActivity(do.Require)
 	return []sdk.Worker{launches, looks}
 }
+
+// spread is the part of the time between two ticks that the looks at one are spread
+// over: little beside the age that samples have anyway, and enough for a thousand
+// looks not to wait for each other.
+const spread = 0.2
 
 // maxPollers is how far the SDK may go when there is much to do. It adjusts the
 // number by what the server says of its backlog; at rest it is a few.

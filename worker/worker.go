@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
 	"github.com/rampart-dev/rampart/gates"
 	"github.com/rampart-dev/rampart/starter"
 	"github.com/rampart-dev/rampart/worker/notices"
@@ -37,6 +38,7 @@ type process struct {
 	config     Config
 	log        *zap.Logger
 	registry   *prometheus.Registry
+	carrier    *activities.Carrier
 	starter    *starter.Starter
 	prometheus *gates.Prometheus
 	channels   *notices.Channels
@@ -50,10 +52,11 @@ func open(c Config) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{config: c, registry: prometheus.NewRegistry(), fatal: make(chan error, 1)}
+	p := &process{config: c, registry: prometheus.NewRegistry(), carrier: new(activities.Carrier), fatal: make(chan error, 1)}
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
 	c.Parts.Metrics = newSDKMetrics(p.registry)
 	c.Parts.Logger = sdkLog{log.Named("temporal").Sugar()}
+	c.Parts.Intercept = p.carrier.Intercept
 	if p.prometheus, err = gates.NewPrometheus(c.Prometheus); err != nil {
 		return nil, err
 	}
