@@ -3,8 +3,8 @@ package activities
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -85,7 +85,7 @@ func (a *Activities) sweepLeft(ctx context.Context, seen *Swept, entries []flags
 		a.page(ctx, seen, left, len(under), now)
 		return fmt.Sprintf(", %d left behind and HELD BACK: look at Temporal, then rampart sweep --allow %d --reason …", held, held), nil
 	}
-	seen.Paged = 0
+	seen.Held, seen.Paged = 0, nil
 	if len(left) == 0 {
 		return "", nil
 	}
@@ -214,34 +214,41 @@ func (a *Activities) heldBack(ctx context.Context, seen *Swept, left []leftBehin
 	return allowed, 0
 }
 
-// page calls a person, once for as long as flags are held back.
+// page calls a person, on each channel once for as long as flags are held back.
 func (a *Activities) page(ctx context.Context, seen *Swept, left []leftBehind, under int, now sweepTime) {
-	if seen.Paged > 0 {
-		return
+	if seen.Held == 0 {
+		seen.Held = now.clock.UnixMilli()
+		activity.GetLogger(ctx).Error("the sweep holds flags back", "flags", len(left), "under a launch", under)
 	}
-	names := map[string]bool{}
-	for _, l := range left {
-		names[l.Flag.Name] = true
-	}
-	sorted := slices.Sorted(maps.Keys(names))
-	listed := fmt.Sprint(sorted[:min(len(sorted), 10)])
 	env := a.Store.Environment()
 	n := Notice{
-		ID: fmt.Sprintf("sweep/%s/%d", env, now.clock.UnixMilli()), Event: "held-back", Environment: env, Launch: rampart.SweepID(env),
-		At: now.clock.UnixMilli(), Urgent: true,
-		Text: fmt.Sprintf("the launches of %d flags in %s are gone at once, of %d under a launch: nothing is swept, because that is likely to be a mistake. They are %s …. "+
-			"Look at Temporal; rampart kill turns one of them off; rampart sweep --allow %d turns all of them back", len(left), env, under, listed, len(left)),
+		ID: fmt.Sprintf("%s/%d", rampart.SweepID(env), seen.Held), Event: "held-back", Environment: env, Launch: rampart.SweepID(env),
+		At: seen.Held, Urgent: true, Text: heldBackText(env, left, under),
 	}
-	activity.GetLogger(ctx).Error("the sweep holds flags back", "flags", len(left), "environment", env)
-	seen.Paged = len(left)
 	for _, channel := range a.Page {
+		if slices.Contains(seen.Paged, channel) {
+			continue
+		}
 		err := a.Notifier.Notify(ctx, channel, n)
 		a.Meter.notified(channel, err)
-		if err != nil {
+		if err != nil { // the next pass tries again
 			activity.GetLogger(ctx).Error("nobody was paged", "channel", channel, "error", err)
-			seen.Paged = 0 // the next pass tries again; receivers drop what they have
+			continue
 		}
+		seen.Paged = append(seen.Paged, channel)
 	}
+}
+
+func heldBackText(env string, left []leftBehind, under int) string {
+	var names []string
+	for _, l := range left[:min(len(left), 10)] {
+		names = append(names, l.Flag.Name)
+	}
+	if len(left) > len(names) {
+		names = append(names, "…")
+	}
+	return fmt.Sprintf("the launches of %d flags in %s, of %d under a launch, are gone at once (%s). Nothing is swept: that is likely to be a mistake about them. "+
+		"Look at Temporal; rampart kill turns one flag off; rampart sweep --allow %d --reason … turns all of these back", len(left), env, under, strings.Join(names, ", "), len(left))
 }
 
 // sweepAll has the flags turned back, each by its own workflow, so that what it holds

@@ -28,7 +28,8 @@ type Swept struct {
 	Revision int64              `json:"revision,omitempty"` // the highest that the store has had
 	Missing  map[string]Absence `json:"missing,omitempty"`  // by flag, launches that Temporal does not know
 	Recent   []int64            `json:"recent,omitempty"`   // ms: when a flag was swept, for as long as that counts
-	Paged    int                `json:"paged,omitempty"`    // so many flags are held back, and a person was told
+	Held     int64              `json:"held,omitempty"`     // ms: since when flags are held back
+	Paged    []string           `json:"paged,omitempty"`    // channels that were told of it
 	Allowed  int64              `json:"allowed,omitempty"`  // the last allowance that was used, by its time
 	Differ   map[string]string  `json:"differ,omitempty"`   // by flag, how its document differed from the intent at the last pass
 	Compared int64              `json:"compared,omitempty"` // ms: when documents were last compared

@@ -17,6 +17,7 @@ type FlagInput struct {
 	Taken       int64              `json:"taken,omitempty"`     // the version with which the last launch began
 	Answered    int64              `json:"answered,omitempty"`  // the version with which the last launch ended
 	Owed        string             `json:"owed,omitempty"`      // why the store may not have the document
+	Ends        *rampart.Outcome   `json:"ends,omitempty"`      // of a launch, once the store has what it is owed
 	Attesting   bool               `json:"attesting,omitempty"` // the memo shows which document is meant
 }
 

@@ -27,6 +27,9 @@ func (f *flag) repair(ctx workflow.Context) {
 		why := f.Owed
 		if _, err = f.rewrite(ctx, why); err == nil && f.Owed == why {
 			f.Owed = ""
+			if f.Ends != nil {
+				f.Intent.Last, f.Ends = f.Ends, nil
+			}
 		}
 		f.busy = false
 		f.show(ctx)

@@ -42,12 +42,13 @@ func (f *flag) sweep(ctx workflow.Context, in rampart.Sweeping) (rampart.Flag, e
 		base := baselineOf(left)
 		base.Lifecycle = rampart.Created
 		out := f.sweptOutcome(ctx, left, in.Reason)
-		f.Intent = rampart.FlagIntent{Flag: base, Kill: f.Intent.Kill, Last: &out}
+		f.Intent.Flag, f.Intent.Launch = base, ""
 		doc, err := f.write(ctx, "sweep", base, f.sweepID(), line(in.Reason, maxText))
 		if err != nil {
-			f.Owed = "a sweep was given up: " + line(in.Reason, maxName)
+			f.Owed, f.Ends = "a sweep was given up: "+line(in.Reason, maxName), &out
 			return f.Intent.Flag, err
 		}
+		f.Intent.Last, f.Ends = &out, nil
 		f.tell(ctx, in, left, out)
 		return doc, nil
 	})
