@@ -51,6 +51,7 @@ type rig struct {
 	hold     time.Duration
 	step     string
 	exposure rampart.Percent
+	lease    time.Duration
 	heart    any // the last heartbeat of the watch
 }
 
@@ -63,7 +64,7 @@ func newRig(t *testing.T, gate ...rampart.Gate) *rig {
 		plan: rampart.Plan{
 			Flag: name, Owner: "team-payments", Purpose: "One-page checkout", Every: rampart.Duration(every), Gates: gate,
 		}.WithDefaults(),
-		value: map[string]float64{}, told: map[string]int64{}, hold: 10 * every, step: "debug/0", exposure: 500,
+		value: map[string]float64{}, told: map[string]int64{}, hold: 10 * every, step: "debug/0", exposure: 500, lease: time.Hour,
 	}
 	r.since = r.now
 	store := flagstore.New(r.redis.Client(), env)
@@ -99,7 +100,7 @@ func (r *rig) input() activities.WatchInput {
 		Flag: name, Run: "run-1", Version: r.version, Mode: r.mode, Gates: r.plan.GatesOf(rampart.Stage{Phase: rampart.Debug}),
 		Phase: rampart.Debug, PhaseIndex: 1, Phases: 5, Step: r.step, Exposure: r.exposure, Exposing: true,
 		Since: r.since, FirstExposed: r.since, Hold: rampart.Duration(r.hold), Every: r.plan.Every, Alpha: r.plan.Alpha,
-		Lease: rampart.Duration(time.Hour), Blind: *r.plan.OnBlind, Told: r.told, Memory: r.memory,
+		Lease: rampart.Duration(r.lease), Blind: *r.plan.OnBlind, Told: r.told, Memory: r.memory,
 	}
 }
 
