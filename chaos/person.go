@@ -114,6 +114,10 @@ func (l *launch) see(ctx context.Context) {
 		}
 		l.progress = got
 		l.notice(got)
+		if got.State == rampart.Failed && got.Outcome == nil { // refused before it had the pen
+			l.progress.Outcome = &rampart.Outcome{State: rampart.Failed, Reason: got.Note}
+			got = l.progress
+		}
 		if got.State.Ended() && got.Outcome != nil {
 			l.story.tell(l.flag, "launch %d ended %s: %s", l.walk.Number, got.State, got.Outcome.Reason)
 			return

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/chaos/ledger"
 )
 
@@ -63,22 +64,26 @@ func (s *soak) reportLaunches(b *strings.Builder) {
 	for _, ending := range slices.Sorted(maps.Keys(endings)) {
 		fmt.Fprintf(b, "| %s | %d |\n", ending, endings[ending])
 	}
-	harmed, unharmed := s.breaches()
-	fmt.Fprintf(b, "\nThe on arm of %d launches was made to fail; all of them ended off. %d were turned back by a breach though nobody had broken them: "+
-		"killed services take their counts with them.\n", harmed, unharmed)
+	harmed, launched, unharmed := s.breaches()
+	fmt.Fprintf(b, "\nThe on arm of %d launches was made to fail; %d of them ended launched. %d were turned back by a breach though nobody had broken them: "+
+		"killed services take their counts with them.\n", harmed, launched, unharmed)
 }
 
-// breaches counts launches whose on arm failed, and those turned back all the same.
-func (s *soak) breaches() (harmed, unharmed int) {
+// breaches counts launches whose on arm failed, those of them that were launched all
+// the same, and those turned back without it.
+func (s *soak) breaches() (harmed, launched, unharmed int) {
 	for _, w := range s.ledger.Walks() {
 		switch {
+		case w.Outcome == nil:
+		case w.Harmed() && w.Outcome.State == rampart.Launched:
+			harmed, launched = harmed+1, launched+1
 		case w.Harmed():
 			harmed++
-		case w.Outcome != nil && w.Outcome.Cause == "breach":
+		case w.Outcome.Cause == rampart.CauseBreach:
 			unharmed++
 		}
 	}
-	return harmed, unharmed
+	return harmed, launched, unharmed
 }
 
 func (s *soak) reportSeen(b *strings.Builder) {

@@ -180,6 +180,8 @@ func (w *Walk) fits(out rampart.Outcome) (bool, string) {
 		return w.asked[ByKill]+w.asked[BySignal] > 0, "nobody has killed it"
 	case rampart.Cancelled:
 		return w.asked[ByCancel] > 0, "nobody has cancelled it"
+	case rampart.Failed:
+		return w.rung < 0, "somebody was exposed"
 	case rampart.TurnedBack:
 		return w.fitsTurnedBack(out)
 	}
