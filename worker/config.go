@@ -123,7 +123,7 @@ func (c *Config) Settings() []settings.Setting {
 
 		{Flag: "changes", Env: "RAMPART_CHANGES", Value: settings.Number(&c.Changes, 200, 1, 10_000),
 			Meaning: "activities at once that change flags"},
-		{Flag: "looks", Env: "RAMPART_LOOKS", Value: settings.Number(&c.Looks, 500, 1, 10_000),
+		{Flag: "looks", Env: "RAMPART_LOOKS", Value: settings.Number(&c.Looks, 2000, 1, 10_000),
 			Meaning: "looks at gates at once"},
 		{Flag: "decisions", Env: "RAMPART_DECISIONS", Value: settings.Number(&c.Decisions, 200, 2, 10_000),
 			Meaning: "workflow tasks at once"},

@@ -15,8 +15,15 @@ import (
 	"github.com/rampart-dev/rampart/workflows"
 )
 
+// cachedWorkflows is how many workflows are kept in memory, of which each launch has
+// two. A launch that is watched does nothing for hours, so one that was let go of is
+// seldom missed, and is there again once its history was read; a hundred kilobytes for
+// each of ten thousand launches would be missed.
+const cachedWorkflows = 2500
+
 // workers returns the workers of the two queues.
 func (p *process) workers(namespace string) []sdk.Worker {
+	sdk.SetStickyWorkflowCacheSize(cachedWorkflows)
 	env := p.starter.Environment()
 	do := &activities.Activities{
 		Store:     p.starter.Store,
