@@ -19,10 +19,14 @@ import (
 // Options say where flags come from and where counts go. Environment and one of
 // Redis and Feed are required.
 type Options struct {
-	Redis       string // redis://[user:password@]host:port[/db], or rediss:// for TLS
+	Redis       string // a URL of redis://, redis+sentinel:// or redis+cluster://: see flagstore.Options
 	Environment string
 	Service     string // as which this process is listed among the readers
 	ID          string // of this process among the readers; default: host, pid and a random part
+
+	// Store says more of how the store is reached: user and password of Redis and of its
+	// sentinels, TLS, the timeout. Redis and Environment stand above.
+	Store flagstore.Options
 
 	Registerer prometheus.Registerer // nil: nothing is exported
 	Logger     *slog.Logger          // nil: slog.Default()

@@ -17,6 +17,7 @@ const (
 	probeEvery    = time.Second            // at most this long on a feed that is silently dead
 	probeSoonest  = 200 * time.Millisecond // where a busy feed falls silent
 	messageWithin = 100 * time.Millisecond // that a message may come after the write is visible
+	behindAtMost  = time.Second            // that it may come after what it told of was loaded
 	confirmEvery  = 10 * time.Second       // readers are forgotten after a minute
 	confirmTakes  = 200 * time.Microsecond // twice what a reader and the store spend on one confirmation
 	confirmWithin = time.Second            // after a change that asks for it, however many readers there are
@@ -26,15 +27,18 @@ const (
 
 // A position is how far the client has come. It is guarded by Client.mu.
 type position struct {
-	epoch    string
-	revision int64
-	proved   time.Time     // when the state was last known to be current
-	heard    time.Time     // the last message
-	usual    time.Duration // between messages, smoothed
-	started  bool          // a snapshot of the store was joined
-	moved    chan struct{} // closed at the next change of the position; nil: nobody waits for it
-	cut      func()        // ends the current subscription
-	failure  string        // why the store is out of reach
+	epoch     string
+	revision  int64
+	proved    time.Time     // when the state was last known to be current
+	heard     time.Time     // the last message
+	usual     time.Duration // between messages, smoothed
+	started   bool          // a snapshot of the store was joined
+	moved     chan struct{} // closed at the next change of the position; nil: nobody waits for it
+	cut       func()        // ends the current subscription
+	told      int64         // the latest revision of which the current subscription has told
+	owed      int64         // that it has yet to tell of, for the store has it
+	owedSince time.Time     // zero: it is not behind
+	failure   string        // why the store is out of reach
 }
 
 // follow keeps a subscription alive.
@@ -73,7 +77,8 @@ func (c *Client) followOnce(ctx context.Context) error {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	c.mu.Lock()
-	c.position.cut = cut
+	p := &c.position
+	p.cut, p.told, p.owed, p.owedSince = cut, 0, 0, time.Time{} // it owes nothing of before
 	c.mu.Unlock()
 	if err := c.load(ctx, "subscribed"); err != nil {
 		return err
@@ -154,6 +159,7 @@ func (c *Client) apply(ch flagstore.Change) (gap bool) {
 	c.joinChange(ch)
 	c.publishNames()
 	p.hear(now)
+	p.told = max(p.told, ch.Revision)
 	switch {
 	case ch.Revision == 0: // not to be understood by this reader
 		return true

@@ -6,7 +6,8 @@ import (
 )
 
 // probe compares the revision with the store's. Only data prove that the feed is
-// alive: a subscription can starve while its connection answers PING.
+// alive: a subscription can starve while its connection answers PING. What was missed
+// is loaded at once; the subscription is ended where it stays behind.
 func (c *Client) probe(ctx context.Context) {
 	for pause(ctx, jitter(c.probeIn())) {
 		asked := time.Now()
@@ -15,13 +16,13 @@ func (c *Client) probe(ctx context.Context) {
 			c.failed("probe", err)
 			continue
 		}
-		if c.caughtUp(ctx, epoch, revision, asked) {
-			continue
+		if !c.caughtUp(ctx, epoch, revision, asked) {
+			if err := c.load(ctx, "revision"); err != nil {
+				c.failed("load", err)
+			}
+			c.owe(revision)
 		}
-		if err := c.load(ctx, "revision"); err != nil {
-			c.failed("load", err)
-		}
-		c.resubscribe()
+		c.cutIfBehind()
 	}
 }
 
@@ -76,11 +77,28 @@ func (c *Client) caughtUp(ctx context.Context, epoch string, revision int64, ask
 	}
 }
 
-// resubscribe ends a subscription that has missed something.
-func (c *Client) resubscribe() {
+// owe notes that the subscription has yet to tell of a revision.
+func (c *Client) owe(revision int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.position.cut != nil {
-		c.position.cut()
+	p := &c.position
+	if p.owedSince.IsZero() || p.told >= p.owed { // what it owed before has come
+		p.owedSince = time.Now()
+	}
+	p.owed = revision
+}
+
+// cutIfBehind ends a subscription that owes a revision for too long. One that is only
+// late is left alone: where a machine has much to do, to subscribe and load again and
+// again would be yet more.
+func (c *Client) cutIfBehind() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := &c.position
+	switch {
+	case p.told >= p.owed:
+		p.owedSince = time.Time{}
+	case time.Since(p.owedSince) >= behindAtMost && p.cut != nil:
+		p.cut()
 	}
 }

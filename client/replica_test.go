@@ -334,6 +334,51 @@ func TestQuietReaderAsksLittle(t *testing.T) {
 	})
 }
 
+func TestLateMessageEndsNoSubscription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, 0))
+		c := open(t, feed)
+		pass(10 * time.Second)
+		for version := int64(2); version < 30; version++ {
+			late := feed.put(checkout(version, rampart.Percent(version)))
+			pass(900 * time.Millisecond)
+			feed.publish(late)
+			synctest.Wait()
+			require.Equal(t, rampart.Percent(version), exposure(c, "checkout-v2"))
+		}
+		pass(10 * time.Second)
+		loads, follows, _ := feed.counts()
+		require.Equal(t, 1, follows, "a feed that comes late is a feed")
+		require.Greater(t, loads, 10, "but nobody waits for it")
+	})
+}
+
+func TestSubscriptionThatStaysBehindIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, 0))
+		c := open(t, feed)
+		feed.setStarved(true)
+		feed.publish(feed.put(checkout(2, 1000)))
+		pass(1400 * time.Millisecond)
+		require.EqualValues(t, 1000, exposure(c, "checkout-v2"), "what was missed is loaded at once")
+		_, follows, _ := feed.counts()
+		require.Equal(t, 1, follows)
+
+		for version := int64(3); version < 6; version++ { // and more is missed meanwhile
+			feed.publish(feed.put(checkout(version, rampart.Percent(version))))
+			pass(time.Second)
+		}
+		_, follows, _ = feed.counts()
+		require.GreaterOrEqual(t, follows, 2)
+		feed.setStarved(false)
+		feed.publish(feed.put(checkout(9, 900)))
+		synctest.Wait()
+		require.EqualValues(t, 900, exposure(c, "checkout-v2"), "the new one is heard")
+	})
+}
+
 func TestStoreThatWasNeverSetUpProvesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := newFakeFeed()

@@ -8,7 +8,9 @@ import (
 
 // openStore connects at the first call, so a store that is out of reach is no error.
 func openStore(o Options) (flagstore.Feed, func() error, error) {
-	store, err := flagstore.Open(flagstore.Options{URL: o.Redis, Environment: o.Environment})
+	how := o.Store
+	how.URL, how.Environment = o.Redis, o.Environment
+	store, err := flagstore.Open(how)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open flag store: %w", err)
 	}

@@ -112,6 +112,28 @@ func TestRealStoreThatFreezes(t *testing.T) {
 	eventually(t, "the reader is current again", func() bool { return c.Status().State == client.Current })
 }
 
+func TestReaderOverTLSWithAPasswordOfItsOwn(t *testing.T) {
+	own := redistest.NewCertificates(t)
+	server := redistest.StartTLS(t, own, redistest.Users(t, production)...)
+	store, err := flagstore.Open(flagstore.Options{URL: server.WriterURL(), Environment: production})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = store.Close() })
+	require.NoError(t, store.Setup(t.Context(), "namespace-1"))
+	write(t, store, checkout(1, rampart.Full))
+
+	config, err := flagstore.TLSFiles{CA: own.CA, Cert: own.ClientCert, Key: own.ClientKey, ServerName: redistest.ServerName}.Config()
+	require.NoError(t, err)
+	c := open(t, nil, func(o *client.Options) {
+		o.Redis, o.Wait = server.TLSURL(), patience
+		o.Store = flagstore.Options{User: "rampart-reader", Password: "READER-PASSWORD", TLS: config}
+	})
+	require.Equal(t, client.FromStore, c.Status().Source)
+	require.True(t, c.On("checkout-v2", ann))
+	_, err = store.Kill(t.Context(), "checkout-v2", "ann@example.com", "fire")
+	require.NoError(t, err)
+	eventually(t, "a kill wins", func() bool { return !c.On("checkout-v2", ann) })
+}
+
 func TestRealLeaseEndsWithNobodyWriting(t *testing.T) {
 	store, server := openStore(t)
 	write(t, store, checkout(1, rampart.Full), func(w *flagstore.Write) { w.Lease = 3 * time.Second })
