@@ -130,7 +130,11 @@ func TestOldCopyOfTheStoreIsBroughtUpToDate(t *testing.T) {
 
 	s.putStore(copied)
 
-	for _, was := range before {
+	for flag, was := range before {
+		eventually(t, flag+" is not of yesterday any more", func() (bool, any) {
+			is, err := s.people.Store.Get(t.Context(), flag)
+			return err == nil && is.Flag.Version >= was.Flag.Version, is
+		})
 		s.awaitsRestored(was)
 	}
 	s.requireSteady(r, before)

@@ -57,7 +57,7 @@ func (c clock) note(m Memory, every time.Duration) string {
 		if c.ahead < 0 {
 			way = "behind"
 		}
-		note = fmt.Sprintf("; the clock of this worker is %s %s those of Temporal and the store, which are believed", rampart.Duration(c.ahead.Abs().Truncate(time.Second)), way)
+		note = fmt.Sprintf("; the clock of this worker is %s %s those of Temporal and the store, which are believed", rampart.Duration(c.ahead.Abs().Round(time.Second)), way)
 	}
 	if early := time.UnixMilli(m.Tick).Sub(c.now()); early > 2*every {
 		note += fmt.Sprintf("; the last look was by a clock that is ahead, and the next one is taken in %s", rampart.Duration(early.Truncate(time.Second)))

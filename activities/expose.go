@@ -155,7 +155,7 @@ func (a *Activities) Expose(ctx context.Context, in ExposeInput) (Exposed, error
 // since returns when the verdict fell that this write answers. A cancellation has no
 // verdict: there it is the time at which the write was asked for.
 func (in ExposeInput) since(ctx context.Context) time.Time {
-	if in.Since > 0 {
+	if in.Since > 0 || !activity.IsActivity(ctx) {
 		return time.UnixMilli(in.Since)
 	}
 	return activity.GetInfo(ctx).ScheduledTime

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,21 +80,37 @@ func (a *Activities) sweepLeft(ctx context.Context, seen *Swept, entries []flags
 		return "", fmt.Errorf("nothing is swept, because it is not known which launches are gone: %w", err)
 	}
 	seen.Recent = slices.DeleteFunc(seen.Recent, func(at int64) bool { return now.clock.Sub(time.UnixMilli(at)) >= sweepWindow })
+	killed, left := apart(left, func(l leftBehind) bool { return l.Kill != nil && l.Kill.Killed })
 	allowed, held := a.heldBack(ctx, seen, left, len(under), now)
 	a.Meter.heldBack(a.Store.Environment(), held)
 	if held > 0 {
 		a.page(ctx, seen, left, len(under), now)
-		return fmt.Sprintf(", %d left behind and HELD BACK: look at Temporal, then rampart sweep --allow %d --reason …", held, held), nil
+		swept, err := a.sweepAll(ctx, seen, killed, allowed)
+		return fmt.Sprintf(", %d swept, %d left behind and HELD BACK: look at Temporal, then rampart sweep --allow %d --reason …", swept, held, held), err
 	}
 	seen.Held, seen.Paged = 0, nil
-	if len(left) == 0 {
+	if len(left)+len(killed) == 0 {
 		return "", nil
 	}
 	swept, err := a.sweepAll(ctx, seen, left, allowed)
 	if allowed.Flags == 0 {
 		seen.Recent = append(seen.Recent, slices.Repeat([]int64{now.clock.UnixMilli()}, swept)...)
 	}
-	return fmt.Sprintf(", %d swept", swept), err
+	more, failed := a.sweepAll(ctx, seen, killed, rampart.Allowance{})
+	return fmt.Sprintf(", %d swept", swept+more), errors.Join(err, failed)
+}
+
+// apart divides a list in those of which something is true, and the others. Flags that
+// are killed are off whoever is mistaken, so that they are swept without being counted.
+func apart(all []leftBehind, is func(leftBehind) bool) (those, others []leftBehind) {
+	for _, l := range all {
+		if is(l) {
+			those = append(those, l)
+		} else {
+			others = append(others, l)
+		}
+	}
+	return those, others
 }
 
 // answering returns the workflow that answers for a flag though it is not the flag's

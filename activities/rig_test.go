@@ -52,7 +52,9 @@ type rig struct {
 	step     string
 	exposure rampart.Percent
 	lease    time.Duration
-	heart    any // the last heartbeat of the watch
+	heart    any           // the last heartbeat of the watch
+	digest   string        // of the document that the launch wrote
+	warn     time.Duration // the lease's soft end
 }
 
 func newRig(t *testing.T, gate ...rampart.Gate) *rig {
@@ -100,7 +102,7 @@ func (r *rig) input() activities.WatchInput {
 		Flag: name, Run: "run-1", Version: r.version, Mode: r.mode, Gates: r.plan.GatesOf(rampart.Stage{Phase: rampart.Debug}),
 		Phase: rampart.Debug, PhaseIndex: 1, Phases: 5, Step: r.step, Exposure: r.exposure, Exposing: true,
 		Since: r.since, FirstExposed: r.since, Hold: rampart.Duration(r.hold), Every: r.plan.Every, Alpha: r.plan.Alpha,
-		Lease: rampart.Duration(r.lease), Blind: *r.plan.OnBlind, Told: r.told, Memory: r.memory,
+		Lease: rampart.Duration(r.lease), LeaseWarn: rampart.Duration(r.warn), Digest: r.digest, Blind: *r.plan.OnBlind, Told: r.told, Memory: r.memory,
 	}
 }
 
