@@ -37,8 +37,14 @@ type sight struct {
 // read opens a reader that looks at some flags.
 func (s *stack) read(flags ...string) *reader {
 	s.t.Helper()
+	return s.readAt(s.store.reader, flags...)
+}
+
+// readAt does so by another address of the store than that of all.
+func (s *stack) readAt(address string, flags ...string) *reader {
+	s.t.Helper()
 	c, err := client.Open(s.t.Context(), client.Options{
-		Redis: s.redis.URL(), Environment: s.env, Service: "reader", Logger: slog.New(slog.DiscardHandler),
+		Redis: address, Environment: s.env, Service: "reader", Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(s.t, err)
 	r := &reader{Client: c, s: s, trail: map[string][]sight{}}

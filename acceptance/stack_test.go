@@ -26,7 +26,8 @@ type stack struct {
 	t          *testing.T
 	env        string
 	temporal   *temporaltest.Server
-	redis      *redistest.Server
+	redis      *redistest.Server // nil where the store is several servers
+	store      addresses
 	prometheus *promtest.Server
 	people     *starter.Starter
 
@@ -34,6 +35,12 @@ type stack struct {
 
 	mu      sync.Mutex
 	ceiling map[string]rampart.Percent // the highest exposure that is allowed now
+}
+
+// addresses are those of a store, for the users that the guide for operators makes.
+type addresses struct {
+	writer string // for workers and people
+	reader string // for services
 }
 
 var (
@@ -56,12 +63,22 @@ func newStack(t *testing.T) *stack {
 // newStackOn does so on a Temporal of the test's own, which may be stopped.
 func newStackOn(t *testing.T, temporal *temporaltest.Server) *stack {
 	t.Helper()
+	env := newEnvironment(t)
+	redis := redistest.Start(t, redistest.Users(t, env)...)
+	s := newStackOver(t, temporal, env, addresses{redis.WriterURL(), redis.ReaderURL()})
+	s.redis = redis
+	return s
+}
+
+// newStackOver does so over a store of the test's own, whatever its form.
+func newStackOver(t *testing.T, temporal *temporaltest.Server, env string, store addresses) *stack {
+	t.Helper()
 	s := &stack{
-		t: t, env: newEnvironment(t), temporal: temporal,
-		redis: redistest.Start(t), prometheus: promtest.Start(t), ceiling: map[string]rampart.Percent{},
+		t: t, env: env, temporal: temporal, store: store,
+		prometheus: promtest.Start(t), ceiling: map[string]rampart.Percent{},
 	}
 	var err error
-	s.people, err = starter.Dial(starter.Options{Environment: s.env, Temporal: temporal.Address(), Redis: s.redis.URL()})
+	s.people, err = starter.Dial(starter.Options{Environment: s.env, Temporal: temporal.Address(), Redis: store.writer})
 	require.NoError(t, err)
 	s.people.Patience = time.Minute // the machine may be busy with other tests
 	t.Cleanup(func() { _ = s.people.Close() })
@@ -75,7 +92,7 @@ func (s *stack) environ() []string {
 	return []string{
 		"RAMPART_ENV=" + s.env,
 		"RAMPART_TEMPORAL_ADDRESS=" + s.temporal.Address(),
-		"RAMPART_REDIS=" + s.redis.URL(),
+		"RAMPART_REDIS=" + s.store.writer,
 		"RAMPART_PROMETHEUS_URL=" + s.prometheus.URL(),
 	}
 }

@@ -141,6 +141,7 @@ func TestFailoverIsFollowed(t *testing.T) {
 	w.First.Proxy.Cut(redistest.Replicas, redistest.Sentinels)
 	lost := kill(t, s, "ben", "smoke")
 	require.Zero(t, lost.Replicated, "no replica has it")
+	require.Equal(t, 1, lost.Replicas, "though there is one")
 	require.Equal(t, lost.Kill, *next(t, sub).Kill)
 	w.Failover()
 

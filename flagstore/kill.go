@@ -18,7 +18,7 @@ type Killed struct {
 	Kill       rampart.Kill
 	Revision   int64         // that readers confirm
 	Took       time.Duration // until the store had it
-	Replicas   int           // attached to the primary
+	Replicas   int           // attached to the primary; behind sentinels there is at least one, attached or not
 	Replicated int           // of them that have it, up to the one that is waited for
 }
 
@@ -67,7 +67,9 @@ func (s *Store) killAt(ctx context.Context, primary *redis.Client, keys []string
 	began := time.Now()
 	got, out.Replicas, err = killOn(ctx, conn, keys, argv)
 	out.Took = time.Since(began)
-	if err != nil || out.Replicas == 0 || got.word() != "OK" && got.word() != "DUP" {
+	attached := out.Replicas
+	out.Replicas = max(attached, s.replicas)
+	if err != nil || attached == 0 || got.word() != "OK" && got.word() != "DUP" {
 		return out, got, err
 	}
 	// Not WAITAOF, which acknowledges before the fsync on some versions.

@@ -55,6 +55,7 @@ type Store struct {
 	historyCap int
 	guarded    atomic.Pointer[string] // the namespace id, once it was found to be right
 	stop       func()                 // ends what looks after the connections
+	replicas   int                    // so many there are at least, or a kill is told to be in danger
 }
 
 // Open makes a store. It connects at the first call: [Store.Ping] tells whether it can.
@@ -69,6 +70,9 @@ func Open(opts Options) (*Store, error) {
 			return nil, err
 		}
 		s.rdb, s.address, s.stop = rdb, where.String(), stop
+		if where.form == sentinel {
+			s.replicas = 1
+		}
 	}
 	if opts.Timeout > 0 {
 		s.timeout = opts.Timeout
