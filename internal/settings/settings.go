@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -51,12 +52,20 @@ type byFlag struct {
 
 // Set implements pflag.Value.
 func (f byFlag) Set(text string) error {
-	if f.noPassword {
-		if u, err := url.Parse(text); err == nil && u.User != nil {
-			if _, has := u.User.Password(); has {
-				return errors.New("everybody on this machine can read a password on a command line; use the environment variable")
-			}
-		}
+	if f.noPassword && hasPassword(text) {
+		return errors.New("everybody on this machine can read a password on a command line; use the environment variable")
 	}
 	return f.Value.Set(text)
+}
+
+// hasPassword is true of a URL with a password, also where it has several hosts or
+// is none.
+func hasPassword(text string) bool {
+	if u, err := url.Parse(text); err == nil {
+		_, has := u.User.Password()
+		return has
+	}
+	_, rest, _ := strings.Cut(text, "://")
+	i := strings.LastIndex(rest, "@")
+	return i >= 0 && strings.Contains(rest[:i], ":")
 }

@@ -84,6 +84,21 @@ func TestBind(t *testing.T) {
 			bad:  "can read a password on a command line",
 		},
 		{
+			name: "a password before several hosts is refused",
+			args: []string{"--store=redis+cluster://u:s3cret@host:1,host:2"},
+			bad:  "can read a password on a command line",
+		},
+		{
+			name: "a password that makes the URL none is refused",
+			args: []string{"--store=redis://u:s3cret/@host:1"},
+			bad:  "can read a password on a command line",
+		},
+		{
+			name: "a user, and an @ elsewhere, are no password",
+			args: []string{"--store=redis+sentinel://u@host:1,host:2/main?x=a:b@c"},
+			want: func(x *told) { x.store = "redis+sentinel://u@host:1,host:2/main?x=a:b@c" },
+		},
+		{
 			name: "a secret has no flag",
 			args: []string{"--key=x"},
 			bad:  "unknown flag: --key",
