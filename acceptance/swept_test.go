@@ -158,6 +158,45 @@ func TestMoreThanAFewAtOnceAreLeftToAPerson(t *testing.T) {
 	w.awaitsMetric(held + "0")
 }
 
+// The guard of a launch was away past the soft end of its lease, and not past the hard
+// one: people are warned, and the launch goes on.
+func TestGuardThatWasAwayIsTold(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	hook := s.listen()
+	first := s.work()
+	r := s.read("checkout-v2")
+	plan := s.aPlan("checkout-v2")
+	plan.Notify = []string{"hook"}
+	plan.Lease = &rampart.Lease{Warn: seconds(2), End: rampart.Duration(time.Hour)}
+	plan.Stages[0].Steps[0].Hold = rampart.Duration(time.Hour)
+	l := s.start(plan)
+	l.awaitsThat("ten percent have been looked at", func(p rampart.Progress) bool { return p.Exposure == ten && p.Looks >= 2 })
+
+	first.kill()
+	eventually(t, "nobody has renewed the lease for three seconds", func() (bool, any) {
+		now, err := s.people.Store.Now(t.Context())
+		left := time.UnixMilli(s.entry("checkout-v2").Lease.End).Sub(now)
+		return err == nil && time.Hour-left > 3*time.Second, left
+	})
+	s.work("--notify", "hook="+hook.channel)
+
+	hook.awaits("launch.unguarded", func(n told) bool { return strings.Contains(n.Data.Text, "nobody had guarded checkout-v2") })
+	p := l.awaits(rampart.Watching, ten)
+	require.Contains(t, storyOf(p), "nobody had guarded checkout-v2")
+	r.awaits("on all the while", "checkout-v2", func(saw sight) bool { return saw.Lowest })
+	l.requirePath("create 0 %", "acquire 0 %", "expose 10 %")
+}
+
+// A sweep that was started with another pace takes up that of the worker.
+func TestSweepTakesUpThePaceOfItsWorker(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	require.NoError(t, s.people.Sweep(t.Context(), time.Hour))
+	s.work()
+	s.awaitsPasses(3)
+}
+
 // count returns how many notices of a kind were taken in.
 func (h *hook) count(kind string) int {
 	h.mu.Lock()
