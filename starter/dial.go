@@ -1,19 +1,12 @@
 package starter
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
-	"os"
-
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 	"google.golang.org/grpc"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
-	"github.com/rampart-dev/rampart/internal/settings"
 )
 
 // Options say where an environment's parts are. The zero value of a field means its
@@ -25,11 +18,15 @@ type Options struct {
 	APIKey      string // of Temporal; sent only over TLS
 	APIKeyFile  string // instead; read for every call, so that the key can be rotated
 	TLS         TLS    // to Temporal
-	Redis       string // redis://127.0.0.1:6379/0; rediss:// is TLS
+	Redis       string // redis://127.0.0.1:6379/0; see flagstore.Options for its other forms
 	UI          string // address of Temporal UI, for links; empty: no links
 
-	RedisPassword     string // instead of the URL's
-	RedisPasswordFile string // instead
+	RedisPassword     string             // instead of the URL's
+	RedisPasswordFile string             // instead
+	RedisTLS          flagstore.TLSFiles // with a URL of rediss
+
+	SentinelUser, SentinelPassword string // of the sentinels, where they ask
+	SentinelPasswordFile           string // instead
 
 	Logger  sdklog.Logger         // of the Temporal client; nil: silent
 	Metrics client.MetricsHandler // of the Temporal client; nil: none
@@ -37,14 +34,6 @@ type Options struct {
 	Intercept grpc.UnaryClientInterceptor // calls of the Temporal client; nil: none
 
 	mistake error // of the environment, found by Bind
-}
-
-// TLS says how to reach Temporal safely.
-type TLS struct {
-	On         bool   // with the system's roots; implied by every other field and by an API key
-	CA         string // file with the roots that sign the server
-	Cert, Key  string // files of the client's certificate
-	ServerName string // that the server's certificate must have
 }
 
 // Dial returns a Starter. It connects when it is first used, so that what needs only
@@ -57,11 +46,7 @@ func Dial(o Options) (*Starter, error) {
 	if err := rampart.CheckName("an environment", o.Environment); err != nil {
 		return nil, err
 	}
-	credentials, err := o.credentials()
-	if err != nil {
-		return nil, err
-	}
-	tlsConfig, err := o.TLS.config(credentials != nil)
+	credentials, tlsConfig, err := o.secure()
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +67,7 @@ func Dial(o Options) (*Starter, error) {
 		temporal.Close()
 		return nil, err
 	}
-	return &Starter{Temporal: temporal, Address: o.Temporal, Store: store, UI: o.UI, Space: o.Namespace}, nil
+	return &Starter{Temporal: temporal, Address: o.Temporal, Store: store, UI: o.UI, Space: o.Namespace, tls: tlsConfig}, nil
 }
 
 // Close ends the connections.
@@ -108,30 +93,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// credentials returns what Temporal knows this client by; nil where it does not ask.
-func (o Options) credentials() (client.Credentials, error) {
-	switch {
-	case o.APIKeyFile != "":
-		if _, err := settings.Secret(o.APIKeyFile); err != nil { // known at once, and not at the first call
-			return nil, err
-		}
-		return client.NewAPIKeyDynamicCredentials(func(context.Context) (string, error) { return settings.Secret(o.APIKeyFile) }), nil
-	case o.APIKey != "":
-		return client.NewAPIKeyStaticCredentials(o.APIKey), nil
-	}
-	return nil, nil
-}
-
-func (o Options) store() (*flagstore.Store, error) {
-	if o.RedisPasswordFile != "" {
-		var err error
-		if o.RedisPassword, err = settings.Secret(o.RedisPasswordFile); err != nil {
-			return nil, err
-		}
-	}
-	return flagstore.Open(flagstore.Options{URL: o.Redis, Environment: o.Environment, Password: o.RedisPassword})
-}
-
 // silent keeps the Temporal client from writing to the terminal of a person.
 type silent struct{}
 
@@ -139,31 +100,3 @@ func (silent) Debug(string, ...any) {}
 func (silent) Info(string, ...any)  {}
 func (silent) Warn(string, ...any)  {}
 func (silent) Error(string, ...any) {}
-
-func (t TLS) config(forced bool) (*tls.Config, error) {
-	if !forced && t == (TLS{}) {
-		return nil, nil
-	}
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
-		if err != nil {
-			return nil, rampart.Errorf(rampart.Invalid, "the roots for Temporal cannot be read").Because(err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, rampart.Errorf(rampart.Invalid, "%s holds no certificate", t.CA).WithHint("it must be PEM")
-		}
-	}
-	if (t.Cert == "") != (t.Key == "") {
-		return nil, rampart.Errorf(rampart.Invalid, "a client certificate needs its key, and a key its certificate")
-	}
-	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
-		if err != nil {
-			return nil, rampart.Errorf(rampart.Invalid, "the client certificate for Temporal").Because(fmt.Errorf("%s: %w", t.Cert, err))
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
-}

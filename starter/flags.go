@@ -1,6 +1,8 @@
 package starter
 
 import (
+	"slices"
+
 	"github.com/spf13/pflag"
 
 	"github.com/rampart-dev/rampart/internal/settings"
@@ -28,7 +30,7 @@ func FromEnv() (Options, error) {
 
 // Settings sets the options to their defaults and returns how each of them can be told.
 func (o *Options) Settings() []settings.Setting {
-	return []settings.Setting{
+	all := []settings.Setting{
 		{Flag: "env", Env: "RAMPART_ENV", Value: settings.Text(&o.Environment, DefaultEnvironment),
 			Meaning: "environment whose flags these are"},
 		{Flag: "temporal", Env: "RAMPART_TEMPORAL_ADDRESS", Value: settings.Text(&o.Temporal, DefaultTemporal),
@@ -44,18 +46,14 @@ func (o *Options) Settings() []settings.Setting {
 		{Flag: "temporal-tls-ca", Env: "RAMPART_TEMPORAL_TLS_CA", Value: settings.Text(&o.TLS.CA, ""),
 			Meaning: "file with the roots that sign Temporal, instead of the system's"},
 		{Flag: "temporal-tls-cert", Env: "RAMPART_TEMPORAL_TLS_CERT", Value: settings.Text(&o.TLS.Cert, ""),
-			Meaning: "file with the client's certificate for Temporal"},
+			Meaning: "file with the client's certificate for Temporal, read again for every connection so that it can be rotated"},
 		{Flag: "temporal-tls-key", Env: "RAMPART_TEMPORAL_TLS_KEY", Value: settings.Text(&o.TLS.Key, ""),
 			Meaning: "file with the key of that certificate"},
 		{Flag: "temporal-tls-server-name", Env: "RAMPART_TEMPORAL_TLS_SERVER_NAME", Value: settings.Text(&o.TLS.ServerName, ""),
 			Meaning: "name that Temporal's certificate must have, where it is not the address's"},
-		{Flag: "redis", Env: "RAMPART_REDIS", Value: settings.Text(&o.Redis, DefaultRedis), NoPassword: true,
-			Meaning: "URL of the flag store; rediss:// is TLS"},
-		{Env: "RAMPART_REDIS_PASSWORD", Value: settings.Text(&o.RedisPassword, ""),
-			Meaning: "password of the flag store, instead of the URL's"},
-		{Flag: "redis-password-file", Env: "RAMPART_REDIS_PASSWORD_FILE", Value: settings.Text(&o.RedisPasswordFile, ""),
-			Meaning: "file with that password, read at the start"},
+	}
+	return slices.Concat(all, o.redisSettings(), []settings.Setting{
 		{Flag: "ui", Env: "RAMPART_UI", Value: settings.Text(&o.UI, ""),
 			Meaning: "address of Temporal UI, for links"},
-	}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -106,9 +107,26 @@ func (s *Starter) addAttributes(ctx context.Context) ([]string, error) {
 	_, err = operator.AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: s.Space, SearchAttributes: missing})
 	var exists *serviceerror.AlreadyExists
 	if err != nil && !errors.As(err, &exists) {
-		return nil, fmt.Errorf("add search attributes: %w", s.told(err, ""))
+		return nil, s.notAdded(missing, err)
 	}
 	return names, s.awaitAttributes(ctx, missing)
+}
+
+// notAdded says what a person must add where Temporal does not let this client do it:
+// Temporal Cloud never does.
+func (s *Starter) notAdded(missing map[string]enums.IndexedValueType, err error) error {
+	var denied *serviceerror.PermissionDenied
+	var unimplemented *serviceerror.Unimplemented
+	if !errors.As(err, &denied) && !errors.As(err, &unimplemented) {
+		return fmt.Errorf("add search attributes: %w", s.told(err, ""))
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		list = append(list, name+"="+missing[name].String())
+	}
+	return rampart.Errorf(rampart.Refused, "namespace %s lacks the search attributes %s, and Temporal at %s does not let this client add them",
+		s.Space, strings.Join(list, ", "), s.Address).
+		WithHint("have somebody add them who may (temporal operator search-attribute create, or tcld namespace search-attributes add), and run rampart setup again").Because(err)
 }
 
 // awaitAttributes waits until the server knows them: it takes a moment, in which a

@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -28,6 +29,8 @@ type Starter struct {
 	Space    string // Temporal namespace
 
 	Patience time.Duration // with one call to Temporal; 0: 8 seconds
+
+	tls *tls.Config // to Temporal; nil: none
 }
 
 func (s *Starter) patience() time.Duration {
@@ -69,6 +72,8 @@ func (s *Starter) told(err error, flag string) error {
 		return nil
 	case errors.As(err, &mine):
 		return err
+	case s.barred(err) != nil:
+		return s.barred(err)
 	case errors.As(err, &namespace):
 		return rampart.Errorf(rampart.NotFound, "Temporal at %s has no namespace %s", s.Address, namespace.Namespace).
 			WithHint("name another one with --namespace or RAMPART_NAMESPACE, or create it")
@@ -96,6 +101,9 @@ func (s *Starter) silent(cause error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if _, err := s.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+		if barred := s.barred(errors.Join(err, s.greet(ctx))); barred != nil {
+			return barred
+		}
 		return rampart.Errorf(rampart.Unreachable, "Temporal at %s does not answer", s.Address).
 			WithHint("is it running? name another address with --temporal or RAMPART_TEMPORAL_ADDRESS; rampart kill works without it").Because(bare(cause))
 	}
