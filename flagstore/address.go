@@ -55,6 +55,9 @@ func parseAddress(raw string) (address, error) {
 			return bad("")
 		}
 		a.hosts = []string{a.common.Addr}
+		if unchecked(a.common) {
+			return bad(": it leaves certificates unchecked")
+		}
 		return a, nil
 	}
 	user, hosts, path, query := authority(rest)
@@ -78,6 +81,9 @@ func parseAddress(raw string) (address, error) {
 	if a.common, err = redis.ParseURL(base + "://" + user + a.hosts[0] + "/" + db + query); err != nil {
 		return bad("")
 	}
+	if unchecked(a.common) {
+		return bad(": it leaves certificates unchecked")
+	}
 	if a.common.TLSConfig != nil {
 		a.common.TLSConfig.ServerName = "" // of each server its own
 	}
@@ -91,6 +97,9 @@ var addressHints = map[form]string{
 		"rediss+sentinel:// for TLS; user:password@ of Redis before the first host and /1 for a database after the name",
 	cluster: "write redis+cluster://host:6379,host2:6379, or rediss+cluster:// for TLS; user:password@ before the first host",
 }
+
+// unchecked is true of TLS with whoever answers, which the driver would allow.
+func unchecked(o *redis.Options) bool { return o.TLSConfig != nil && o.TLSConfig.InsecureSkipVerify }
 
 // authority takes apart what follows the scheme. The user keeps its @ and the query
 // its question mark.

@@ -35,5 +35,6 @@
 // # Errors
 //
 // What the script answers is a sentinel ([ErrStale], [ErrOwned], ...), found with
-// errors.Is. The package needs Redis 7.0 or later.
+// errors.Is. The package needs Redis 7.0 or later: one server, a primary behind
+sentinels, or a cluster.
 package flagstore
