@@ -71,6 +71,7 @@ type Review struct {
 	Have    int      `json:"have"` // approvals that count, this one not included
 	Need    int      `json:"need"`
 	Tick    int64    `json:"tick,omitempty"` // of the evidence the launch stands on, ms
+	Plan    int      `json:"plan,omitempty"` // revision of the plan that would be consented to
 	Verdict *Verdict `json:"verdict,omitempty"`
 }
 

@@ -17,6 +17,7 @@ type Progress struct {
 	Until       int64   `json:"until,omitempty"` // ms since 1970: when what is waited for comes, where that is known
 	Note        string  `json:"note,omitempty"`  // in a sentence
 	Phase       Phase   `json:"phase"`
+	Entered     int     `json:"entered"`          // the last stage of the plan that was entered; -1: none
 	Asking      Phase   `json:"asking,omitempty"` // the phase whose approval is awaited
 	Baking      bool    `json:"baking,omitempty"`
 	Step        int     `json:"step"`

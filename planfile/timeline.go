@@ -42,14 +42,21 @@ type span struct {
 	name        string
 	first       bool // of its stage
 	percent     rampart.Percent
-	from, until time.Time
+	hold        rampart.Duration
+	from, until time.Time // until the next: the calendar may let it wait
 }
 
 func spansOf(plan rampart.Plan, at time.Time) []span {
 	var spans []span
 	add := func(stage int, name string, first bool, percent rampart.Percent, hold rampart.Duration) {
+		if open, err := plan.Calendar.Opens(at); err == nil { // a zone that is not known here is told by the check
+			at = open.At.In(at.Location())
+			if len(spans) > 0 { // until then the step before goes on
+				spans[len(spans)-1].until = at
+			}
+		}
 		until := at.Add(hold.D())
-		spans = append(spans, span{stage, name, first, percent, at, until})
+		spans = append(spans, span{stage, name, first, percent, hold, at, until})
 		at = until
 	}
 	for i, s := range plan.Stages {
@@ -147,7 +154,7 @@ func (t *timeline) steps() {
 		if s.first && s.stage < len(t.plan.Stages) {
 			notes = notesOn(t.plan.Stages[s.stage])
 		}
-		left := fmt.Sprintf("%-16s  %-18s %7s %6s", t.date(s.from), name, s.percent, rampart.Duration(s.until.Sub(s.from)))
+		left := fmt.Sprintf("%-16s  %-18s %7s %6s", t.date(s.from), name, s.percent, s.hold)
 		t.line("%s", left)
 		for _, note := range notes {
 			t.line("%*s%s", label-2, "", note)

@@ -28,6 +28,9 @@ func (s *Starter) Approve(ctx context.Context, flag string, a rampart.Approval) 
 		}
 		return Consent{}, err
 	}
+	if a.Revision == 0 {
+		a.Revision = r.Plan // an amendment may come between the review and the signal
+	}
 	call, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	before := s.lastChapter(call, id)

@@ -23,6 +23,7 @@ type Launching struct {
 	Plan   rampart.Plan
 	Source rampart.Source
 	By     string
+	From   rampart.Phase // of a relaunch: the phase to begin with
 }
 
 // Started is a launch that has begun.
@@ -40,13 +41,13 @@ type Started struct {
 // the flag is killed, being launched, or exposed above the plan's first step.
 func (s *Starter) Start(ctx context.Context, in Launching) (Started, error) {
 	plan := in.Plan.WithDefaults()
-	if err := s.mayStart(ctx, plan, in.By); err != nil {
+	if err := s.mayStart(ctx, plan, in); err != nil {
 		return Started{}, err
 	}
 	if _, err := s.Register(ctx, rampart.FlagChange{Flag: plan.NewFlag(), By: in.By, Reason: "first launch"}); err != nil {
 		return Started{}, err
 	}
-	input := workflows.LaunchInput{Plan: plan, Source: in.Source, StartedBy: in.By}
+	input := workflows.LaunchInput{Plan: plan, Source: in.Source, StartedBy: in.By, From: in.From}
 	for _, w := range plan.Validate().Warnings() {
 		input.Warnings = append(input.Warnings, w.Path+": "+w.Msg)
 	}
@@ -62,7 +63,7 @@ func (s *Starter) Start(ctx context.Context, in Launching) (Started, error) {
 	}
 	started := Started{
 		Flag: plan.Flag, Environment: plan.Environment, Workflow: run.GetID(), Run: run.GetRunID(),
-		Phase: plan.Stages[0].Phase, URL: s.URL(run.GetID(), run.GetRunID()), Warnings: input.Warnings,
+		Phase: plan.Stages[plan.StageOf(in.From)].Phase, URL: s.URL(run.GetID(), run.GetRunID()), Warnings: input.Warnings,
 	}
 	return started, s.accepted(ctx, run)
 }
@@ -74,19 +75,12 @@ func (s *Starter) already(flag string) error {
 
 // mayStart refuses, with the sentences that a person needs, what the workflow would
 // refuse later and more tersely.
-func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, by string) error {
-	if by == "" {
+func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, in Launching) error {
+	if in.By == "" {
 		return rampart.Errorf(rampart.Invalid, "a launch must know who starts it").WithHint("say so with --as or RAMPART_USER")
 	}
-	if bad := plan.Validate().Errors(); len(bad) > 0 {
-		return &rampart.Error{Kind: rampart.Invalid, Msg: "the plan cannot be walked", Hint: "rampart plan check FILE shows the places", Err: bad}
-	}
-	if missing := plan.Unsupported(); len(missing) > 0 {
-		return &rampart.Error{Kind: rampart.Refused, Msg: "the plan asks for what this version cannot do yet", Hint: "leave that out, or wait for a later version", Err: missing}
-	}
-	if plan.Environment != s.Environment() {
-		return rampart.Errorf(rampart.Refused, "the plan is for %s, and this is %s", plan.Environment, s.Environment()).
-			WithHint("use --env %s", plan.Environment)
+	if err := s.walkable(plan); err != nil {
+		return err
 	}
 	if err := s.guard(ctx); err != nil {
 		return err
@@ -97,8 +91,12 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, by string) er
 		}
 		return err
 	}
+	first := plan.Stages[plan.StageOf(in.From)].Steps[0].Percent
 	entry, err := s.Store.Get(ctx, plan.Flag)
 	switch {
+	case rampart.KindOf(err) == rampart.NotFound && in.From != "":
+		_, err = plan.Relaunch(in.From, nil)
+		return err
 	case rampart.KindOf(err) == rampart.NotFound:
 		return nil
 	case err != nil:
@@ -106,10 +104,37 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, by string) er
 	case entry.Kill != nil && entry.Kill.Killed:
 		return rampart.Errorf(rampart.Refused, "%s is killed (by %s: %s)", plan.Flag, entry.Kill.By, entry.Kill.Reason).
 			WithHint("somebody other than %s restores it first: rampart restore %s --reason …", entry.Kill.By, plan.Flag)
-	case entry.Flag.Exposure > plan.Stages[0].Steps[0].Percent:
+	case entry.Flag.Exposure > first:
 		return rampart.Errorf(rampart.Refused, "%s is exposed at %s already, above the plan's first step of %s",
-			plan.Flag, entry.Flag.Exposure, plan.Stages[0].Steps[0].Percent).
+			plan.Flag, entry.Flag.Exposure, first).
 			WithHint("rampart flag disable %s takes it to its baseline first", plan.Flag)
+	}
+	return s.mayRelaunch(ctx, plan, in.From)
+}
+
+func (s *Starter) mayRelaunch(ctx context.Context, plan rampart.Plan, from rampart.Phase) error {
+	if from == "" {
+		return nil
+	}
+	intent, err := s.Intent(ctx, plan.Flag)
+	if err != nil {
+		return err
+	}
+	_, err = plan.Relaunch(from, intent.Last)
+	return err
+}
+
+// walkable refuses a plan that no launch here could walk.
+func (s *Starter) walkable(plan rampart.Plan) error {
+	if bad := plan.Validate().Errors(); len(bad) > 0 {
+		return &rampart.Error{Kind: rampart.Invalid, Msg: "the plan cannot be walked", Hint: "rampart plan check FILE shows the places", Err: bad}
+	}
+	if missing := plan.Unsupported(); len(missing) > 0 {
+		return &rampart.Error{Kind: rampart.Refused, Msg: "the plan asks for what this version cannot do yet", Hint: "leave that out, or wait for a later version", Err: missing}
+	}
+	if plan.Environment != s.Environment() {
+		return rampart.Errorf(rampart.Refused, "the plan is for %s, and this is %s", plan.Environment, s.Environment()).
+			WithHint("use --env %s", plan.Environment)
 	}
 	return nil
 }
@@ -198,7 +223,7 @@ func (s *Starter) ProgressOf(ctx context.Context, flag, run string) (rampart.Pro
 	}
 	if _, blob, err := s.Store.Evidence(ctx, flag, p.Run); err == nil && len(blob) > 0 {
 		var m activities.Memory
-		if json.Unmarshal(blob, &m) == nil && (p.Verdict == nil || m.Tick >= p.Verdict.At) {
+		if json.Unmarshal(blob, &m) == nil && m.Attempt == p.Attempt && (p.Verdict == nil || m.Tick >= p.Verdict.At) {
 			p.Verdict, p.Looks = &m.Verdict, m.Looks
 			if m.Step == p.StepName {
 				p.Held = m.Held

@@ -26,10 +26,26 @@ func NextRaise(p rampart.Progress) (Raise, bool) {
 		return Raise{}, false
 	}
 	r := following(p)
-	if p.State == rampart.Watching || p.State == rampart.Baking {
-		r.At = holdEnds(p)
+	switch {
+	case p.State == rampart.Watching || p.State == rampart.Baking:
+		r.At = opens(p, holdEnds(p), r.Phase == "")
+	case p.Until > 0:
+		r.At = opens(p, time.UnixMilli(p.Until), false)
 	}
 	return r, true
+}
+
+// opens returns when the calendar lets exposure be raised, not before a time; to end a
+// launch well it is not asked.
+func opens(p rampart.Progress, t time.Time, ends bool) time.Time {
+	if ends {
+		return t
+	}
+	open, err := p.Plan.Calendar.Opens(t)
+	if err != nil {
+		return t
+	}
+	return open.At
 }
 
 // following finds the step behind the one that the launch stands on.
@@ -42,7 +58,7 @@ func following(p rampart.Progress) Raise {
 	case p.Asking != "":
 		at = slices.IndexFunc(stages, func(s rampart.Stage) bool { return s.Phase == p.Asking })
 		return enters(stages, at)
-	case p.StepSince == 0:
+	case p.StepSince == 0 || at > p.Entered:
 		return enters(stages, at)
 	case at >= 0 && p.Step+1 < len(stages[at].Steps):
 		next := stages[at].Steps[p.Step+1]
@@ -127,14 +143,16 @@ func waitsFor(p rampart.Progress, r Raise) string {
 	case p.Asking != "":
 		return p.Missing
 	}
-	return consent(r.Consent)
+	return Consenting(r.Consent)
 }
 
-// consent names those who must approve.
-func consent(a *rampart.Approvals) string {
+// Consenting names those who must approve.
+func Consenting(a *rampart.Approvals) string {
 	switch {
 	case a.Needed() == 0:
 		return ""
+	case a.Needed() > len(a.Groups) && len(a.Groups) > 0: // after an amendment
+		return fmt.Sprintf("%s, %d people in all", strings.Join(a.Groups, ", "), a.Needed())
 	case len(a.Groups) > 0:
 		return strings.Join(a.Groups, ", ")
 	case a.Count == 1:

@@ -61,7 +61,7 @@ func (x *explainer) goal(p rampart.Progress, r Raise) string {
 	default:
 		s = fmt.Sprintf("%s begins with %s for %s", r.Phase, r.Percent, r.Hold)
 	}
-	if who := consent(r.Consent); who != "" && p.Asking == "" {
+	if who := Consenting(r.Consent); who != "" && p.Asking == "" {
 		s += ", once it has the consent of " + who
 	}
 	return s
@@ -110,13 +110,7 @@ func (x *explainer) stopped(p rampart.Progress) {
 
 func (x *explainer) waiting(p rampart.Progress) {
 	if p.Asking == "" {
-		if p.WaitingFor == rampart.ForParachute {
-			x.stands("Before anybody is exposed, the known readers must confirm that they can be told to go back; it waits for them.")
-		} else {
-			x.stands("%s: %s", place(p), full(p.Note))
-		}
-		r, _ := NextRaise(p)
-		x.next("Then %s.", x.goal(p, r))
+		x.awaiting(p)
 		return
 	}
 	x.stands("It stands at %s and waits for consent to %s, of %s.", reach(p), p.Asking, p.Missing)
@@ -136,6 +130,33 @@ func (x *explainer) waiting(p rampart.Progress) {
 	x.who("Whoever is against it: rampart reject %s %s --reason …", p.Flag, p.Asking)
 	r, _ := NextRaise(p)
 	x.next("With that consent, %s. Until then it stays at %s.", x.goal(p, r), reach(p))
+}
+
+// awaiting tells of a launch that waits for no person.
+func (x *explainer) awaiting(p rampart.Progress) {
+	r, _ := NextRaise(p)
+	then := "Then"
+	if r.At.After(x.Now) {
+		then = "At " + Moment(r.At, x.Now) + " at the earliest"
+	}
+	switch p.WaitingFor {
+	case rampart.ForParachute:
+		x.stands("Before anybody is exposed, the known readers must confirm that they can be told to go back; it waits for them.")
+	case rampart.ForCalendar, rampart.ForFreeze:
+		x.stands("%s %s", place(p), full(p.Note))
+		x.who("The calendar of its plan does. Whoever cannot wait amends the plan: rampart amend PLAN --reason …")
+	case rampart.ForRequirement:
+		x.stands("%s %s", place(p), full(p.Note))
+		x.who("Whoever sees to what the plan requires; it is looked at every %s.", p.Plan.Every)
+	default:
+		x.stands("%s %s", place(p), full(p.Note))
+	}
+	if p.State == rampart.Cooling {
+		x.stands("It stepped back %s of %d times that it may; then a breach turns it back.", fmt.Sprint(p.Attempt), p.Retries)
+		x.who("Nobody need move it; anybody ends it at the baseline: rampart turn-back %s --reason …", p.Flag)
+		then += " it tries again:"
+	}
+	x.next("%s %s.", then, x.goal(p, r))
 }
 
 func (x *explainer) turningBack(p rampart.Progress) {
@@ -164,10 +185,13 @@ func (x *explainer) breach(p rampart.Progress) {
 		}
 	}
 	s := "A breach turns it back to the baseline at once"
-	for _, a := range []rampart.Action{rampart.ActHold, rampart.ActNotify} {
+	for _, a := range []rampart.Action{rampart.ActStepBack, rampart.ActHold, rampart.ActNotify} {
+		if a == rampart.ActStepBack && p.Attempt >= p.Retries {
+			continue // it was tried often enough
+		}
 		if names := milder[a]; len(names) > 0 {
 			s += fmt.Sprintf("; one of %s only %s", strings.Join(names, ", "), map[rampart.Action]string{
-				rampart.ActHold: "holds it", rampart.ActNotify: "notifies"}[a])
+				rampart.ActStepBack: "takes it a step back", rampart.ActHold: "holds it", rampart.ActNotify: "notifies"}[a])
 		}
 	}
 	x.next("%s.", s)

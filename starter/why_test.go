@@ -46,7 +46,23 @@ func ramping(change func(*rampart.Progress)) *rampart.Progress {
 		Verdict: &rampart.Verdict{Word: rampart.Holding, At: ago(10 * time.Second), Gates: []rampart.GateVerdict{{Gate: "errors"}, {Gate: "db-pool"}}},
 	}
 	change(&p)
+	if p.Entered == 0 { // unless it stepped back to before the phase
+		p.Entered = p.Plan.StageOf(p.Phase)
+	}
 	return &p
+}
+
+// frozen waits for the end of a freeze to enter the next phase.
+func frozen(p *rampart.Progress) {
+	p.State, p.WaitingFor, p.Note = rampart.Waiting, rampart.ForFreeze, "waits at 10 %: frozen until 2026-03-09: Easter peak"
+	p.Plan.Calendar = &rampart.Calendar{Zone: "UTC", Promote: "mon-thu 09:00-16:00", Freeze: []rampart.Freeze{{From: "2026-03-02", Until: "2026-03-09"}}}
+	p.Until = time.Date(2026, 3, 9, 9, 0, 0, 0, time.UTC).UnixMilli()
+}
+
+// cooling has stepped back from the last step of debug.
+func cooling(p *rampart.Progress) {
+	p.State, p.Step, p.Exposure, p.Attempt, p.Retries = rampart.Cooling, 1, 500, 1, 2
+	p.Note, p.Until = "cooling down at 5 %, until 2026-03-03 18:00 UTC", now.Add(4*time.Hour).UnixMilli()
 }
 
 func asIs(*rampart.Progress) {}
@@ -105,6 +121,15 @@ func TestWhy(t *testing.T) {
 		{"the parachute is waited for", starter.Situation{Progress: ramping(func(p *rampart.Progress) {
 			p.State, p.WaitingFor, p.Note = rampart.Waiting, rampart.ForParachute, "parachute: waiting for the readers to confirm"
 			p.Phase, p.Step, p.Exposure, p.StepSince, p.Exposed = rampart.TestInProduction, 0, 0, 0, 0
+		})}},
+		{"a freeze is waited for", starter.Situation{Progress: ramping(frozen)}},
+		{"a requirement is waited for", starter.Situation{Progress: ramping(func(p *rampart.Progress) {
+			p.State, p.WaitingFor, p.Note = rampart.Waiting, rampart.ForRequirement, "waits at 10 %: flag new-cart is not launched"
+		})}},
+		{"it cools down after a step back", starter.Situation{Progress: ramping(cooling)}},
+		{"it may step back", starter.Situation{Progress: ramping(func(p *rampart.Progress) {
+			p.Plan.Gates[0].OnBreach = &rampart.Policy{Action: rampart.ActStepBack, Attempts: 1}
+			p.Retries = 1
 		})}},
 		{"internal people test", starter.Situation{Progress: ramping(func(p *rampart.Progress) {
 			p.Phase, p.Step, p.Exposure, p.Hold = rampart.TestInProduction, 0, 0, rampart.Duration(48*time.Hour)
@@ -191,6 +216,11 @@ func TestWhatIsNextFitsIntoALine(t *testing.T) {
 		{"the next phase, which needs groups", ramping(asIs), "max-power-ramp, 23:51:05; waits for product, engineering"},
 		{"a hold that is over", ramping(func(p *rampart.Progress) { p.Held = p.Hold }), "max-power-ramp, once the gates pass; waits for product, engineering"},
 		{"consent that is missing", ramping(asking), "max-power-ramp; waits for product, engineering"},
+		{"hours that are awaited", ramping(func(p *rampart.Progress) {
+			p.Plan.Calendar = &rampart.Calendar{Zone: "UTC", Promote: "mon-thu 09:00-16:00"}
+		}), "max-power-ramp, Wed 09:00; waits for product, engineering"},
+		{"a freeze", ramping(frozen), "max-power-ramp, 9 Mar 09:00; waits for product, engineering"},
+		{"a cool-down", ramping(cooling), "10 %, 18:03:15"},
 		{"a pause", ramping(func(p *rampart.Progress) { p.State = rampart.Paused }), "max-power-ramp; waits for rampart resume checkout-v2"},
 		{"a decision", ramping(func(p *rampart.Progress) { p.State = rampart.Held }), "max-power-ramp; waits for a person's decision"},
 		{"the end of the plan", ramping(func(p *rampart.Progress) { p.Phase, p.Step = rampart.Scalability, 0 }), "finish at 100 %, 23:51:05"},

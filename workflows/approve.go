@@ -198,7 +198,7 @@ func (l *launch) mayReview(a rampart.Approval) error {
 
 // review is the dry run of an approval.
 func (l *launch) review(a rampart.Approval) rampart.Review {
-	r := rampart.Review{Have: len(l.counting(a.Phase)), Tick: l.memory.Tick}
+	r := rampart.Review{Have: len(l.counting(a.Phase)), Tick: l.memory.Tick, Plan: 1 + l.revised}
 	if l.asking >= 0 {
 		r.Need = l.plan.Stages[l.asking].Approvals.Needed()
 	}

@@ -169,7 +169,7 @@ func (l *launch) progress() rampart.Progress {
 	p := rampart.Progress{
 		Flag: l.plan.Flag, Environment: l.plan.Environment, Owner: l.plan.Owner, Purpose: l.plan.Purpose,
 		StartedBy: l.startedBy, StartedAt: l.startedAt.UnixMilli(), Source: l.source, Plan: l.plan, Revision: 1 + l.revised,
-		From: l.from, Attempt: l.backs, Retries: l.retries,
+		Entered: l.entered(), From: l.from, Attempt: l.backs, Retries: l.retries,
 		State: l.state, WaitingFor: l.waitingFor, Note: l.note, Phase: l.phase, Step: l.step, StepName: l.stepName(), Looks: l.memory.Looks,
 		Exposure: l.flag.Exposure, Version: l.acknowledged, Killed: l.killed, Run: l.runID, Baking: l.baking,
 		Held: l.held, Hold: l.holdNow(), Approvals: l.approved, Missing: l.missing(), Asking: l.askedPhase(),
@@ -202,7 +202,7 @@ func (l *launch) holdNow() rampart.Duration {
 }
 
 func (l *launch) askedPhase() rampart.Phase {
-	if l.asking < 0 {
+	if l.missing() == "" { // of nobody, or of nobody any more
 		return ""
 	}
 	return l.plan.Stages[l.asking].Phase

@@ -119,7 +119,7 @@ func standing(p rampart.Progress, now time.Time, paint brush) []string {
 	}
 	state = paint(colourOf(p.State), state)
 	lines := []string{row("state", state)}
-	if p.Hold > 0 && p.StepSince > 0 && p.Asking == "" && p.State != rampart.TurningBack {
+	if p.Hold > 0 && p.StepSince > 0 && p.Asking == "" && p.WaitingFor == "" && p.State != rampart.Cooling && p.State != rampart.TurningBack {
 		held := rampart.Duration(p.Held.D().Truncate(time.Second))
 		lines = append(lines, row("hold", fmt.Sprintf("%s  %s of %s", bar(p.Held.D(), p.Hold.D()), held, p.Hold)))
 	}

@@ -23,12 +23,15 @@ type begun struct {
 
 func (a *app) startCommand() *cobra.Command {
 	var wait bool
+	var from string
 	c := a.acting(a.reading(&cobra.Command{
-		Use:   "start PLAN [--wait]",
+		Use:   "start PLAN [--from PHASE] [--wait]",
 		Short: "Start the launch that a plan describes",
 		Long: `Start registers the flag if it is new, and starts its launch in the plan's
 environment. It is refused while the flag is killed, while a launch of it is under
-way, and while it is exposed above the plan's first step. With --wait it follows
+way, and while it is exposed above the plan's first step. With --from a flag that was
+turned back is launched again beginning with a phase that it had reached; the same
+users are on, because the flag keeps its salt. With --wait it follows
 the launch to its end, and the exit code says how it ended.`,
 		Example: `  rampart start plan.yaml
   rampart start plan.yaml --wait --as ann@example.com`,
@@ -39,15 +42,22 @@ the launch to its end, and the exit code says how it ended.`,
 				return a.faults(err)
 			}
 			_ = planfile.Format(a.err, file.Warnings)
-			return a.start(ctx, plan, file, wait)
+			phase := rampart.Phase("")
+			if from != "" {
+				if phase, err = phaseOf(from); err != nil {
+					return err
+				}
+			}
+			return a.start(ctx, plan, file, phase, wait)
 		}),
 		ValidArgsFunction: completePlans,
 	}))
+	a.phaseFlag(c, &from)
 	c.Flags().BoolVar(&wait, "wait", false, "follow the launch to its end")
 	return c
 }
 
-func (a *app) start(ctx context.Context, plan rampart.Plan, file planfile.File, wait bool) error {
+func (a *app) start(ctx context.Context, plan rampart.Plan, file planfile.File, from rampart.Phase, wait bool) error {
 	by, err := a.by()
 	if err != nil {
 		return err
@@ -57,7 +67,7 @@ func (a *app) start(ctx context.Context, plan rampart.Plan, file planfile.File, 
 	if err != nil {
 		return err
 	}
-	started, err := s.Start(ctx, starter.Launching{Plan: plan, Source: file.Provenance(ctx), By: by})
+	started, err := s.Start(ctx, starter.Launching{Plan: plan, Source: file.Provenance(ctx), By: by, From: from})
 	if err != nil {
 		return a.refused(err, file)
 	}

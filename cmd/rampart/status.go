@@ -78,6 +78,15 @@ func background(p rampart.Progress, url string, now time.Time, whole bool) []str
 	add := func(name, format string, args ...any) {
 		lines = append(lines, row(name, printable(fmt.Sprintf(format, args...))))
 	}
+	if p.From != "" {
+		add("from", "%s, after a launch that was turned back", p.From)
+	}
+	if p.Revision > 1 {
+		add("plan", "revision %d; --story tells who amended it", p.Revision)
+	}
+	if p.Attempt > 0 {
+		add("stepped back", "%d of %d times", p.Attempt, p.Retries)
+	}
 	if p.Trust == rampart.TrustPayload {
 		add("trust", "payload: names are believed as they are written")
 	}
