@@ -28,7 +28,7 @@ func TestASlowPrometheusIsNotAskedForEverythingAtOnce(t *testing.T) {
 		return http.StatusOK, vector("1")
 	})
 	p := f.source(t, func(o *gates.PrometheusOptions) {
-		o.Concurrent, o.Waiting, o.Timeout = 2, 10, 2*time.Second
+		o.Concurrent, o.Waiting, o.Timeout = 2, 10, 6*time.Second
 	})
 	var all sync.WaitGroup
 	answers := make(chan error, 40)
@@ -61,7 +61,7 @@ func TestAnOverloadIsBlindAndNeverABreach(t *testing.T) {
 	enough := make(chan struct{})
 	f := newFakePrometheus(t, func(string, time.Time) (int, any) { <-enough; return http.StatusOK, vector("99") })
 	defer close(enough)
-	p := f.source(t, func(o *gates.PrometheusOptions) { o.Concurrent, o.Waiting, o.Timeout = 1, 1, time.Second })
+	p := f.source(t, func(o *gates.PrometheusOptions) { o.Concurrent, o.Waiting, o.Timeout = 1, 1, 4*time.Second })
 	var specs []rampart.Gate
 	for i := range 6 {
 		g := named(pool(50, 0), fmt.Sprintf("pool-%d", i))

@@ -63,7 +63,7 @@ func (f *fakePrometheus) asked() []string {
 
 func (f *fakePrometheus) source(t *testing.T, spoil ...func(*gates.PrometheusOptions)) *gates.Prometheus {
 	t.Helper()
-	o := gates.PrometheusOptions{Address: f.URL, Timeout: 5 * time.Second}
+	o := gates.PrometheusOptions{Address: f.URL, Timeout: 30 * time.Second}
 	for _, s := range spoil {
 		s(&o)
 	}
