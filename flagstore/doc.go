@@ -36,5 +36,5 @@
 //
 // What the script answers is a sentinel ([ErrStale], [ErrOwned], ...), found with
 // errors.Is. The package needs Redis 7.0 or later: one server, a primary behind
-sentinels, or a cluster.
+// sentinels, or a cluster.
 package flagstore
