@@ -126,8 +126,14 @@ type worker struct {
 // work starts a worker and waits until it is ready.
 func (s *stack) work(args ...string) *worker {
 	s.t.Helper()
+	return s.workAs(rampartProgram, args...)
+}
+
+// workAs starts a worker of some build.
+func (s *stack) workAs(program string, args ...string) *worker {
+	s.t.Helper()
 	file := filepath.Join(s.t.TempDir(), "address")
-	w := &worker{process: s.run(rampartProgram, append([]string{
+	w := &worker{process: s.run(program, append([]string{
 		"worker", "--listen", "127.0.0.1:0", "--address-file", file, "--sweep-every", "1s", "--scrape-interval", "1s", "--log-format", "console",
 	}, args...)...)}
 	eventually(s.t, "the worker listens", func() (bool, any) {
