@@ -24,7 +24,9 @@ type Meter struct {
 	exposing   *prometheus.GaugeVec
 	unguarded  *prometheus.GaugeVec
 	sweptAt    *prometheus.GaugeVec
-	left       leftMeter
+
+	seen seen
+	left leftMeter
 }
 
 // NewMeter registers the product's metrics.
@@ -74,6 +76,7 @@ func (m *Meter) looked(env, flag string, v rampart.Verdict, now time.Time, since
 	if m == nil {
 		return
 	}
+	m.forget(env, flag, now)
 	m.verdicts.WithLabelValues(env, flag, string(v.Word)).Inc()
 	m.lastLook.WithLabelValues(env, flag).Set(float64(now.UnixMilli()) / 1000)
 	// Both are there from the first look, so that an increase of them can be seen.
