@@ -94,6 +94,11 @@ bench: deps ## measure what the design promises; writes out/bench.json
 	@mkdir -p out
 	go run ./bench -out out/bench.json
 
+.PHONY: bench-scale
+bench-scale: deps ## measure a thousand launches at once, and more; adds to out/bench.json
+	@mkdir -p out
+	go run ./bench -scale 1000 -out out/bench.json
+
 # How long parts are broken, and the number from which that is chosen:
 # make chaos FOR=2h SEED=7
 FOR  := 10m

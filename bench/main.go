@@ -87,6 +87,9 @@ func measure(ctx context.Context, args []string) error {
 	fs.IntVar(&scale.most, "most", 16_000, "with -scale: the most launches to try")
 	fs.DurationVar(&scale.every, "every", 30*time.Second, "with -scale: the time between two looks at a launch")
 	_ = fs.Parse(args) // it exits by itself
+	if !slices.Contains(lateness, fmt.Sprint((scale.every / inTimePart).Seconds())) {
+		return rampart.Errorf(rampart.Invalid, "-every: whether looks are within a tenth of %s cannot be told", scale.every).WithHint("use 10s, 20s, 30s or 50s")
+	}
 	chosen, err := regexp.Compile(*only)
 	if err != nil {
 		return rampart.Errorf(rampart.Invalid, "-only").Because(err)

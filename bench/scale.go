@@ -187,41 +187,53 @@ func (r *reach) mid(ctx context.Context, ticks int) error {
 // watch measures over some ticks. It begins between two of them, and never stops
 // early, so each launch is to be looked at so many times.
 func (r *reach) watch(ctx context.Context, ticks int) (level, error) {
-	within := fmt.Sprint((r.load.every / inTimePart).Seconds())
-	l := level{launches: len(r.load.flags) - r.ended, ticks: ticks}
+	l := level{launches: len(r.load.flags) - r.ended, ticks: ticks, allowed: fmt.Sprint((r.load.every / inTimePart).Seconds())}
 	var err error
-	if l.before, err = r.read(ctx, within); err != nil {
+	if l.before, err = r.read(ctx); err != nil {
 		return l, err
 	}
 	if err := r.mid(ctx, ticks); err != nil {
 		return l, err
 	}
-	l.after, err = r.read(ctx, within)
+	l.after, err = r.read(ctx)
 	return l, err
 }
 
 // A level is what was measured with so many launches.
 type level struct {
 	launches, ticks int
+	allowed         string // seconds that a look may be late
 	before, after   reading
 }
 
-const levelHeader = "launches\ttaken\tin time\tblind\tworker MiB\tworker ms a look\tqueries a tick\tprocessor time, % of one core\tload"
+const levelHeader = "launches\ttaken\tin time\thalf within s\t99 % within s\tblind\tworker MiB\tworker ms a look\tqueries a tick\tprocessor time, % of one core\tload"
 
 func (l level) row() string {
 	var cpu []string
 	for _, part := range parts {
 		cpu = append(cpu, fmt.Sprintf("%s %.0f", part, 100*l.busy(part)))
 	}
-	return fmt.Sprintf("%d\t%.2f %%\t%.2f %%\t%.0f\t%.0f\t%.2f\t%.1f\t%s\t%s", l.launches,
-		100*(l.after.looks-l.before.looks)/l.wanted(), 100*l.share(), l.after.blind-l.before.blind,
+	return fmt.Sprintf("%d\t%.2f %%\t%.2f %%\t%s\t%s\t%.0f\t%.0f\t%.2f\t%.1f\t%s\t%s", l.launches,
+		100*(l.after.looks-l.before.looks)/l.wanted(), 100*l.share(), l.late(0.5), l.late(0.99), l.after.blind-l.before.blind,
 		l.after.rss/(1<<20), l.cpuPerLook(), l.queriesPerTick(), strings.Join(cpu, ", "), loadAverage())
 }
 
 func (l level) wanted() float64 { return float64(l.launches * l.ticks) }
 
 // share is how many of the looks that were to be taken were taken in time.
-func (l level) share() float64 { return (l.after.inTime - l.before.inTime) / l.wanted() }
+func (l level) share() float64 {
+	return (l.after.within[l.allowed] - l.before.within[l.allowed]) / l.wanted()
+}
+
+// late returns within how many seconds that part of the looks was taken.
+func (l level) late(part float64) string {
+	for _, seconds := range lateness {
+		if l.after.within[seconds]-l.before.within[seconds] >= part*(l.after.looks-l.before.looks) {
+			return seconds
+		}
+	}
+	return "?"
+}
 
 func (l level) queriesPerTick() float64 {
 	return (l.after.queries - l.before.queries) / float64(l.ticks)

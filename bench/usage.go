@@ -20,16 +20,15 @@ type reading struct {
 	at      time.Time
 	cpu     map[string]time.Duration // by part
 	looks   float64
-	inTime  float64 // of them
-	blind   float64 // likewise
-	queries float64 // that Prometheus was asked
-	rss     float64 // of the worker, bytes
+	within  map[string]float64 // of them, by the seconds that they were late at most
+	blind   float64            // likewise
+	queries float64            // that Prometheus was asked
+	rss     float64            // of the worker, bytes
 }
 
-// read takes a reading; in time is what was looked at within some seconds, as the
-// worker's histogram has it.
-func (r *reach) read(ctx context.Context, within string) (reading, error) {
-	now := reading{at: time.Now(), cpu: map[string]time.Duration{}}
+// read takes a reading.
+func (r *reach) read(ctx context.Context) (reading, error) {
+	now := reading{at: time.Now(), cpu: map[string]time.Duration{}, within: map[string]float64{}}
 	for _, part := range parts {
 		pid := r.stack.Pid(part)
 		if part == "bench" {
@@ -50,12 +49,17 @@ func (r *reach) read(ctx context.Context, within string) (reading, error) {
 		return now, err
 	}
 	now.looks = worker.sum("rampart_look_lateness_seconds_count")
-	now.inTime = worker.sum("rampart_look_lateness_seconds_bucket", `le="`+within+`"`)
+	for _, seconds := range lateness {
+		now.within[seconds] = worker.sum("rampart_look_lateness_seconds_bucket", `le="`+seconds+`"`)
+	}
 	now.blind = worker.sum("rampart_verdicts_total", `verdict="blind"`) + worker.sum("rampart_verdicts_total", `verdict="no-data"`)
 	now.rss = worker.sum("process_resident_memory_bytes")
 	now.queries = prometheus.sum("prometheus_http_request_duration_seconds_count", `handler="/api/v1/query"`)
 	return now, nil
 }
+
+// lateness are the buckets of the worker's histogram, in seconds.
+var lateness = []string{"0.05", "0.1", "0.25", "0.5", "1", "2", "3", "5", "10", "30", "60", "+Inf"}
 
 // userHertz is the unit of times in /proc, on every platform that Go runs on.
 const userHertz = 100
