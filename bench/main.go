@@ -94,7 +94,7 @@ func measure(ctx context.Context, args []string) error {
 	if err != nil {
 		return rampart.Errorf(rampart.Invalid, "-only").Because(err)
 	}
-	began := time.Now()
+	began, load := time.Now(), loadAverage() // of other work, at the beginning
 	var figures []figure.Figure
 	if scale.launches > 0 {
 		figures, err = b.scale(ctx, scale)
@@ -109,7 +109,13 @@ func measure(ctx context.Context, args []string) error {
 	if *path == "" {
 		return nil
 	}
-	return figure.Merge(*path, figures, b.about())
+	about := b.about()
+	if scale.launches > 0 { // with a run of its own
+		about = map[string]string{
+			"scale_date": about["date"], "scale_samples": about["samples"], "scale_every": scale.every.String(), "scale_load": load,
+		}
+	}
+	return figure.Merge(*path, figures, about)
 }
 
 // all runs the benchmarks that were chosen, and a stack if one of them needs it.

@@ -58,15 +58,18 @@ func TestPromiseIsKeptUpToItsLimit(t *testing.T) {
 	require.True(t, figure.Figure{Value: 2, Most: 2}.Kept())
 	require.False(t, figure.Figure{Value: 2.001, Most: 2}.Kept())
 	require.True(t, figure.Figure{Value: 0, Most: 0}.Kept())
+	require.True(t, figure.Figure{Value: 0.99, Least: 0.99}.Kept())
+	require.False(t, figure.Figure{Value: 0.98, Least: 0.99}.Kept())
+	require.True(t, figure.Figure{Text: "redis"}.Kept())
 }
 
 func TestMergeKeepsWhatItDoesNotWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out", "bench.json")
 	require.NoError(t, figure.Merge(path, []figure.Figure{{Name: "a", Value: 1.23456}, {Name: "b", Value: 2}}, map[string]string{"cores": "2"}))
-	require.NoError(t, figure.Merge(path, []figure.Figure{{Name: "b", Value: 0}}, map[string]string{"go": "go1.26"}))
+	require.NoError(t, figure.Merge(path, []figure.Figure{{Name: "b", Value: 0}, {Name: "c", Text: "redis"}}, map[string]string{"go": "go1.26"}))
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"a": 1.235, "b": 0, "about": {"cores": "2", "go": "go1.26"}}`, string(b))
+	require.JSONEq(t, `{"a": 1.235, "b": 0, "c": "redis", "about": {"cores": "2", "go": "go1.26"}}`, string(b))
 	left, err := os.ReadDir(filepath.Dir(path))
 	require.NoError(t, err)
 	require.Len(t, left, 1)
