@@ -2,6 +2,8 @@ package flagstore_test
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"testing"
 	"time"
 
@@ -28,25 +30,46 @@ func dialed(t testing.TB, url string, change ...func(*flagstore.Options)) *flags
 }
 
 func TestStoreIsTheSameInEveryForm(t *testing.T) {
-	for name, start := range map[string]func(*testing.T) (writer, reader string){
-		"one server": func(t *testing.T) (string, string) {
+	for name, start := range map[string]func(*testing.T) (writer, reader string, how func(*flagstore.Options)){
+		"one server": func(t *testing.T) (string, string, func(*flagstore.Options)) {
 			srv := redistest.Start(t, redistest.Users(t, env)...)
-			return srv.WriterURL(), srv.ReaderURL()
+			return srv.WriterURL(), srv.ReaderURL(), nil
 		},
-		"sentinels": func(t *testing.T) (string, string) {
+		"sentinels": func(t *testing.T) (string, string, func(*flagstore.Options)) {
 			w := redistest.StartSentinel(t, redistest.Users(t, env)...)
-			return w.WriterURL(), w.ReaderURL()
+			return w.WriterURL(), w.ReaderURL(), nil
 		},
-		"a cluster": func(t *testing.T) (string, string) {
+		"a cluster": func(t *testing.T) (string, string, func(*flagstore.Options)) {
 			c := redistest.StartCluster(t, redistest.Users(t, env)...)
-			return c.WriterURL(), c.ReaderURL()
+			return c.WriterURL(), c.ReaderURL(), nil
+		},
+		"sentinels that ask, over TLS": func(t *testing.T) (string, string, func(*flagstore.Options)) {
+			certs := redistest.NewCertificates(t)
+			w := redistest.StartSentinelTLS(t, redistest.SecureSentinel{Certificates: certs, Password: "sesame"}, redistest.Users(t, env)...)
+			return w.WriterURL(), w.ReaderURL(), func(o *flagstore.Options) { o.TLS, o.SentinelPassword = tlsOf(t, certs), "sesame" }
+		},
+		"a cluster over TLS": func(t *testing.T) (string, string, func(*flagstore.Options)) {
+			certs := redistest.NewCertificates(t)
+			c := redistest.StartClusterTLS(t, certs, redistest.Users(t, env)...)
+			return c.WriterURL(), c.ReaderURL(), func(o *flagstore.Options) { o.TLS = tlsOf(t, certs) }
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			writer, reader := start(t)
-			walk(t, dialed(t, writer), dialed(t, reader))
+			writer, reader, how := start(t)
+			if how == nil {
+				how = func(*flagstore.Options) {}
+			}
+			walk(t, dialed(t, writer, how), dialed(t, reader, how))
 		})
 	}
+}
+
+// tlsOf is how a client that has a certificate speaks to servers.
+func tlsOf(t *testing.T, c redistest.Certificates) *tls.Config {
+	t.Helper()
+	config, err := flagstore.TLSFiles{CA: c.CA, Cert: c.ClientCert, Key: c.ClientKey, ServerName: redistest.ServerName}.Config()
+	require.NoError(t, err)
+	return config
 }
 
 // walk does everything that there is to do, with a user who may write and one who
@@ -207,6 +230,53 @@ func TestSentinelsThatKnowNoSuchPrimary(t *testing.T) {
 	require.Equal(t, rampart.Unreachable, rampart.KindOf(err))
 	require.ErrorContains(t, err, "main-not")
 	require.Contains(t, rampart.HintOf(err), "by that name")
+}
+
+func TestConnectionsOverTLSLeaveWhatIsAReplicaNow(t *testing.T) {
+	certs := redistest.NewCertificates(t)
+	w := redistest.StartSentinelTLS(t, redistest.SecureSentinel{Certificates: certs, Password: "sesame"})
+	s := dialed(t, w.URL(), func(o *flagstore.Options) { o.TLS, o.SentinelPassword = tlsOf(t, certs), "sesame" })
+	require.NoError(t, s.Setup(t.Context(), namespace))
+	put(t, s, expose(1, 500))
+	w.Failover()
+	require.Eventually(t, func() bool {
+		_, err := s.Put(t.Context(), expose(2, 600))
+		e, late := flagstore.New(w.Second.Client(), env).Get(t.Context(), "f")
+		return (err == nil || rampart.KindOf(err) == rampart.Refused) && late == nil && e.Flag.Exposure == 600
+	}, patience, 20*time.Millisecond)
+}
+
+func TestSentinelsThatAskAreGivenTheirOwnPassword(t *testing.T) {
+	certs := redistest.NewCertificates(t)
+	w := redistest.StartSentinelTLS(t, redistest.SecureSentinel{Certificates: certs, Password: "sesame"}, redistest.Users(t, env)...)
+	for _, wrong := range []string{"", "open"} {
+		s := dialed(t, w.WriterURL(), func(o *flagstore.Options) { o.TLS, o.SentinelPassword = tlsOf(t, certs), wrong })
+		err := s.Ping(t.Context())
+		require.Equal(t, rampart.Unreachable, rampart.KindOf(err))
+		require.Contains(t, rampart.HintOf(err), "password that they ask for")
+		require.NotContains(t, err.Error(), "WRITER-PASSWORD")
+	}
+}
+
+func TestEndpointThatLeadsElsewhereIsFollowed(t *testing.T) {
+	old := redistest.Start(t, "--repl-diskless-sync-delay", "0")
+	endpoint := redistest.StartProxy(t)
+	endpoint.Lead(old.Addr())
+	s := dialed(t, "redis://"+endpoint.Addr())
+	require.NoError(t, s.Setup(t.Context(), namespace))
+	put(t, s, expose(1, 500))
+
+	// As a provider does it: a replica of the new primary is what the old one becomes,
+	// and nobody ends the connections to it.
+	promoted := redistest.Start(t)
+	host, port, err := net.SplitHostPort(promoted.Addr())
+	require.NoError(t, err)
+	require.NoError(t, flagstore.New(promoted.Client(), env).Setup(t.Context(), namespace))
+	endpoint.Lead(promoted.Addr())
+	require.NoError(t, old.Client().ReplicaOf(t.Context(), host, port).Err())
+
+	put(t, s, expose(2, 600))
+	require.Equal(t, rampart.Percent(600), get(t, flagstore.New(promoted.Client(), env), "f").Flag.Exposure)
 }
 
 func TestPrimaryOfAClusterMoves(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 // A Cluster is three primaries that share the slots. Each may have replicas.
 type Cluster struct {
 	t     testing.TB
+	certs *Certificates
 	Nodes []*Node // the primaries at the beginning
 	more  []*Node
 }
@@ -23,7 +24,18 @@ type Cluster struct {
 // are handed to each server.
 func StartCluster(t testing.TB, args ...string) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t}
+	return startCluster(t, nil, args)
+}
+
+// StartClusterTLS does so where everybody speaks TLS only.
+func StartClusterTLS(t testing.TB, certs Certificates, args ...string) *Cluster {
+	t.Helper()
+	return startCluster(t, &certs, args)
+}
+
+func startCluster(t testing.TB, certs *Certificates, args []string) *Cluster {
+	t.Helper()
+	c := &Cluster{t: t, certs: certs}
 	const slots = 16384
 	for i := range 3 {
 		n := c.start(args)
@@ -45,7 +57,11 @@ func (c *Cluster) URL() string {
 	for _, n := range c.Nodes {
 		addrs = append(addrs, n.Proxy.Addr())
 	}
-	return "redis+cluster://" + strings.Join(addrs, ",")
+	scheme := "redis+cluster://"
+	if c.certs != nil {
+		scheme = "rediss+cluster://"
+	}
+	return scheme + strings.Join(addrs, ",")
 }
 
 // Holding returns the primary that holds a key.
@@ -102,7 +118,7 @@ func (c *Cluster) start(args []string) *Node {
 	if err != nil {
 		c.t.Fatalf("redistest: %v", err)
 	}
-	return startNode(c.t, func(host, port string) []string {
+	return startNode(c.t, c.certs, func(host, port string) []string {
 		return []string{
 			"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", "15000",
 			"--cluster-announce-ip", host, "--cluster-announce-port", port, "--cluster-announce-bus-port", strconv.Itoa(bus),

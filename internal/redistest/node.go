@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,18 +16,23 @@ type Node struct {
 }
 
 // startNode starts a server behind a proxy. What the server is to announce is made
-// of the proxy's host and port.
-func startNode(t testing.TB, announce func(host, port string) []string, args ...string) *Node {
+// of the proxy's host and port. With certificates, TLS is all that the proxy leads to.
+func startNode(t testing.TB, certs *Certificates, announce func(host, port string) []string, args ...string) *Node {
 	t.Helper()
-	proxy := newProxy(t)
+	proxy := StartProxy(t)
 	host, port := hostPort(t, proxy.Addr())
-	n := &Node{Server: Start(t, append(announce(host, port), args...)...), Proxy: proxy}
-	proxy.forward(n.Server.Addr())
+	args = append(announce(host, port), args...)
+	if certs == nil {
+		n := &Node{Server: Start(t, args...), Proxy: proxy}
+		proxy.Lead(n.Server.Addr())
+		return n
+	}
+	n := &Node{Server: StartTLS(t, *certs, append(args, "--tls-replication", "yes", "--tls-cluster", "yes")...), Proxy: proxy}
+	proxy.Lead(loopback(n.tls))
 	return n
 }
 
-// Direct returns the address that does not lead through the proxy.
-func (n *Node) Direct() string { return n.Server.URL() }
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 func hostPort(t testing.TB, addr string) (host, port string) {
 	t.Helper()

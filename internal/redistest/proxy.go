@@ -15,7 +15,7 @@ type Party string
 
 // The parties.
 const (
-	Clients   Party = "clients"   // begin with HELLO
+	Clients   Party = "clients"   // begin with HELLO, or with TLS
 	Replicas  Party = "replicas"  // begin with PING
 	Sentinels Party = "sentinels" // begin with anything else
 )
@@ -30,8 +30,8 @@ type Proxy struct {
 	lines map[net.Conn]Party
 }
 
-// newProxy listens. What connects before forward is cut.
-func newProxy(t testing.TB) *Proxy {
+// StartProxy starts a proxy that leads nowhere yet.
+func StartProxy(t testing.TB) *Proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,7 +82,8 @@ func (p *Proxy) Mend() {
 	p.cut = nil
 }
 
-func (p *Proxy) forward(to string) {
+// Lead tells to which server new connections lead. Old ones stay where they are.
+func (p *Proxy) Lead(to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.to = to
@@ -137,9 +138,15 @@ func (p *Proxy) forget(conn net.Conn) {
 	delete(p.lines, conn)
 }
 
+// handshake is the byte with which TLS begins. Who is behind it cannot be told.
+const handshake = 0x16
+
 // introduction reads the first command as far as its name: "*1", "$4", "PING", or
 // "PING" alone.
 func introduction(in *bufio.Reader) (party Party, said string, err error) {
+	if first, err := in.Peek(1); err != nil || first[0] == handshake {
+		return Clients, "", err
+	}
 	for {
 		part, err := in.ReadString('\n')
 		said += part

@@ -28,6 +28,13 @@ type Watched struct {
 	sentinels []*redis.SentinelClient
 	processes []*child.Child
 	addrs     []string
+	secure    *SecureSentinel
+}
+
+// A SecureSentinel is how sentinels and servers speak TLS, and what sentinels ask for.
+type SecureSentinel struct {
+	Certificates Certificates
+	Password     string // of the sentinels
 }
 
 // StartSentinel starts a primary, a replica and their sentinels, and waits until
@@ -35,13 +42,28 @@ type Watched struct {
 // sentinels.
 func StartSentinel(t testing.TB, args ...string) *Watched {
 	t.Helper()
-	w := &Watched{t: t}
+	return startSentinel(t, nil, args)
+}
+
+// StartSentinelTLS does so where everybody speaks TLS only, and sentinels ask for a password.
+func StartSentinelTLS(t testing.TB, secure SecureSentinel, args ...string) *Watched {
+	t.Helper()
+	return startSentinel(t, &secure, args)
+}
+
+func startSentinel(t testing.TB, secure *SecureSentinel, args []string) *Watched {
+	t.Helper()
+	w := &Watched{t: t, secure: secure}
+	var certs *Certificates
+	if secure != nil {
+		certs = &secure.Certificates
+	}
 	announce := func(host, port string) []string {
 		return []string{"--replica-announce-ip", host, "--replica-announce-port", port, "--repl-diskless-sync-delay", "0"}
 	}
-	w.First = startNode(t, announce, args...)
+	w.First = startNode(t, certs, announce, args...)
 	host, port := hostPort(t, w.First.Proxy.Addr())
-	w.Second = startNode(t, announce, append([]string{"--replicaof", host + " " + port}, args...)...)
+	w.Second = startNode(t, certs, announce, append([]string{"--replicaof", host + " " + port}, args...)...)
 	w.AwaitReplica(w.First)
 	for range 3 {
 		w.startSentinel(host, port)
@@ -57,7 +79,11 @@ func StartSentinel(t testing.TB, args ...string) *Watched {
 
 // URL returns the address of the store as flagstore.Open wants it.
 func (w *Watched) URL() string {
-	return "redis+sentinel://" + strings.Join(w.addrs, ",") + "/" + Master
+	scheme := "redis+sentinel://"
+	if w.secure != nil {
+		scheme = "rediss+sentinel://"
+	}
+	return scheme + strings.Join(w.addrs, ",") + "/" + Master
 }
 
 // Sentinels returns the addresses of the sentinels.
@@ -121,12 +147,9 @@ func (w *Watched) startSentinel(host, port string) {
 	if err != nil {
 		w.t.Fatalf("redistest: %v", err)
 	}
-	dir := w.t.TempDir()
-	file := filepath.Join(dir, "sentinel.conf")
-	// Whoever is silent for a minute is dead; a test asks for a failover long before.
-	config := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s %s %s 2\nsentinel down-after-milliseconds %s 60000\nsentinel failover-timeout %s 20000\n",
-		own, dir, Master, host, port, Master, Master)
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(own))
+	file := filepath.Join(w.t.TempDir(), "sentinel.conf")
+	if err := os.WriteFile(file, []byte(w.config(filepath.Dir(file), own, host, port)), 0o600); err != nil {
 		w.t.Fatalf("redistest: %v", err)
 	}
 	c, err := program.Start(file, "--sentinel")
@@ -140,8 +163,11 @@ func (w *Watched) startSentinel(host, port string) {
 			w.t.Logf("a sentinel said:\n%s", c.Output())
 		}
 	})
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(own))
-	s := redis.NewSentinelClient(&redis.Options{Addr: addr})
+	options := &redis.Options{Addr: addr}
+	if w.secure != nil {
+		options.Password, options.TLSConfig = w.secure.Password, w.secure.Certificates.config(w.t)
+	}
+	s := redis.NewSentinelClient(options)
 	w.t.Cleanup(func() { _ = s.Close() })
 	await(w.t, "a sentinel answers", func() (bool, string) {
 		// Whether a demoted primary is told so, and what others know, is looked after
@@ -150,4 +176,24 @@ func (w *Watched) startSentinel(host, port string) {
 		return err == nil, fmt.Sprint(err)
 	})
 	w.sentinels, w.addrs = append(w.sentinels, s), append(w.addrs, addr)
+}
+
+// config returns what a sentinel is told. Whoever is silent for a minute is dead; a
+// test asks for a failover long before.
+func (w *Watched) config(dir string, own int, host, port string) string {
+	lines := []string{
+		"bind 127.0.0.1", "dir " + dir,
+		fmt.Sprintf("sentinel monitor %s %s %s 2", Master, host, port),
+		fmt.Sprintf("sentinel down-after-milliseconds %s 60000", Master),
+		fmt.Sprintf("sentinel failover-timeout %s 20000", Master),
+	}
+	if w.secure == nil {
+		lines = append(lines, fmt.Sprintf("port %d", own))
+	} else {
+		c := w.secure.Certificates
+		lines = append(lines, "port 0", fmt.Sprintf("tls-port %d", own), "tls-replication yes", "tls-auth-clients yes",
+			"tls-ca-cert-file "+c.CA, "tls-cert-file "+c.ServerCert, "tls-key-file "+c.ServerKey,
+			"requirepass "+w.secure.Password, "sentinel sentinel-pass "+w.secure.Password)
+	}
+	return strings.Join(lines, "\n") + "\n"
 }

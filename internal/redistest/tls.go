@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -71,6 +72,21 @@ func StartTLS(t testing.TB, c Certificates, args ...string) *Server {
 // TLSURL returns the address at which the server speaks TLS.
 func (s *Server) TLSURL() string {
 	return "rediss://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(s.tls))
+}
+
+// config is how the test itself speaks to sentinels.
+func (c Certificates) config(t testing.TB) *tls.Config {
+	t.Helper()
+	roots := x509.NewCertPool()
+	authority, err := os.ReadFile(c.CA)
+	if err != nil || !roots.AppendCertsFromPEM(authority) {
+		t.Fatalf("redistest: no authority: %v", err)
+	}
+	pair, err := tls.LoadX509KeyPair(c.ClientCert, c.ClientKey)
+	if err != nil {
+		t.Fatalf("redistest: %v", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{pair}, ServerName: ServerName}
 }
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
