@@ -119,7 +119,8 @@ func (l *launch) awaitSwept(ctx context.Context) {
 			return err
 		}
 		e, err := l.people.Store.Get(ctx, l.flag)
-		if err == nil && (intent.Launch != "" || e.Owner != rampart.FlagID(environment, l.flag)) {
+		done := e.Flag.Exposure == rampart.Full || intent.Last != nil && intent.Last.Cause == rampart.CauseSwept
+		if err == nil && (intent.Launch != "" || e.Owner != rampart.FlagID(environment, l.flag) || !done) {
 			err = errNotYet
 		}
 		return err
@@ -142,6 +143,7 @@ func (l *launch) leave(ctx context.Context) {
 	l.wish(l.flag, wish{})
 	killed := l.requireLeft(ctx, *out)
 	l.measure(*out)
+	l.again(*out)
 	switch {
 	case killed: // be it after the goal was reached
 		l.restore(ctx)
@@ -154,6 +156,14 @@ func (l *launch) leave(ctx context.Context) {
 			_, err := l.people.Disable(ctx, l.flag, rampart.Ask{By: meddles, Reason: "to launch it again"})
 			return err
 		})
+	}
+}
+
+// again has the next launch begin where this one got, now and then.
+func (l *launch) again(out rampart.Outcome) {
+	got := out.State != rampart.Launched && out.Receipt.FirstExposed > 0 && out.Phase.Index() > rampart.Debug.Index()
+	if got && l.chance.IntN(2) == 0 {
+		l.from = out.Phase
 	}
 }
 

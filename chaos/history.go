@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"slices"
 
 	enums "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
@@ -96,9 +95,7 @@ func (r *recital) take(e *historypb.HistoryEvent) {
 		var in activities.ExposeInput
 		var got activities.Exposed
 		if payloads.FromPayloads(what.GetInput(), &in) == nil && payloads.FromPayloads(a.GetResult(), &got) == nil && got.Answer == activities.Written {
-			if rung := r.rungOf(in); rung > r.rung {
-				r.rung, r.passed = rung, false
-			}
+			r.wrote(in)
 		}
 	}
 }
@@ -112,24 +109,57 @@ func (r *recital) found(got activities.Watched) {
 	}
 }
 
-func (r *recital) rungOf(in activities.ExposeInput) int {
-	return slices.IndexFunc(r.walk.Rungs, func(x ledger.Rung) bool { return x.Percent == in.Flag.Exposure })
+// wrote takes in that a write was acknowledged.
+func (r *recital) wrote(in activities.ExposeInput) {
+	if rung, _ := r.rungOf(in); rung > r.rung || in.Verb == "step-back" {
+		r.rung, r.passed = rung, false
+	}
+}
+
+// rungOf returns which rung a write exposes, of whatever ladder; -1 where nobody is.
+func (r *recital) rungOf(in activities.ExposeInput) (int, ledger.Rung) {
+	for _, rungs := range r.walk.Ladders() {
+		for i, x := range rungs {
+			if x.Percent == in.Flag.Exposure {
+				return i, x
+			}
+		}
+	}
+	return -1, ledger.Rung{}
+}
+
+// steppedBack takes in that the walk is tried another time: consents are given anew, and
+// the breach does not turn it back.
+func (r *recital) steppedBack() {
+	r.over = ""
+	if r.rung < 0 {
+		return
+	}
+	for phase := range r.consents {
+		if phase.Index() >= r.walk.Rungs[min(r.rung, len(r.walk.Rungs)-2)].Phase.Index() {
+			delete(r.consents, phase)
+		}
+	}
 }
 
 // decided checks a write at the moment at which the workflow decided on it.
 func (r *recital) decided(a *historypb.ActivityTaskScheduledEventAttributes) {
 	var in activities.ExposeInput
-	if converter.GetDefaultDataConverter().FromPayloads(a.GetInput(), &in) != nil || in.Flag.Exposure == 0 {
+	if converter.GetDefaultDataConverter().FromPayloads(a.GetInput(), &in) != nil {
 		return
 	}
-	rung := r.rungOf(in)
-	if rung <= r.rung {
+	if in.Verb == "step-back" {
+		r.steppedBack()
+		return
+	}
+	rung, need := r.rungOf(in)
+	if in.Flag.Exposure == 0 || rung <= r.rung {
 		return // what it has exposed already, written again
 	}
 	flag, number := r.walk.Flag, r.walk.Number
 	r.book.Check(r.over == "", ledger.Unraised, flag, "launch %d decides on %s after %s", number, in.Flag.Exposure, r.over)
 	r.book.Check(r.rung < 0 || r.passed, ledger.Passed, flag, "launch %d decides on %s, and the gates have not passed", number, in.Flag.Exposure)
-	if need := r.walk.Rungs[rung]; need.Need > 0 {
+	if need.Need > 0 {
 		r.book.Check(r.consents[need.Phase] >= need.Need, ledger.Passed, flag,
 			"launch %d decides on %s with %d of %d consents", number, in.Flag.Exposure, r.consents[need.Phase], need.Need)
 	}

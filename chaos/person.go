@@ -25,7 +25,8 @@ type person struct {
 	place  int
 	chance *rand.Rand
 	flag   string
-	flags  int // so many names were used
+	flags  int           // so many names were used
+	from   rampart.Phase // of the next launch; empty: the first
 }
 
 func newPerson(s *soak, place int) *person {
@@ -75,6 +76,8 @@ type launch struct {
 	meddled  map[rampart.Phase]bool // the starter has tried to approve
 	moved    time.Time              // the launch went on
 	was      string
+	amended  bool
+	taken    func(int64) // tells the ledger that the plan was amended
 	progress rampart.Progress
 }
 
@@ -84,11 +87,13 @@ func (p *person) launch(ctx context.Context, first int) *launch {
 		person: p, plan: newPlan(p.flag, p.chance), plot: newPlot(first, p.chance), names: []string{"ann", "eve", "bob"},
 		meddled: map[rampart.Phase]bool{}, moved: time.Now(),
 	}
-	l.walk = p.ledger.Start(l.plan, now())
+	from := p.from
+	p.from = ""
+	l.walk = p.ledger.Start(l.plan, from, now())
 	p.begins(l.walk)
-	p.story.tell(p.flag, "launch %d starts; it %s at rung %d", l.walk.Number, l.plot.what, l.plot.rung)
+	p.story.tell(p.flag, "launch %d starts %s; it %s at rung %d", l.walk.Number, from, l.plot.what, l.plot.rung)
 	for ctx.Err() == nil {
-		started, err := p.people.Start(ctx, starter.Launching{Plan: l.plan, By: starts})
+		started, err := p.people.Start(ctx, starter.Launching{Plan: l.plan, By: starts, From: from})
 		if err == nil {
 			p.ledger.Running(l.walk, started.Run)
 			return l
@@ -98,6 +103,11 @@ func (p *person) launch(ctx context.Context, first int) *launch {
 		if got, err := p.people.Progress(ctx, p.flag); err == nil && got.StartedAt >= l.walk.Started {
 			p.ledger.Running(l.walk, got.Run)
 			return l
+		}
+		open, unknown := p.people.Open(ctx, rampart.LaunchID(environment, p.flag))
+		if from != "" && rampart.KindOf(err) == rampart.Refused && unknown == nil && !open {
+			p.ledger.Withdraw(l.walk)
+			return nil // from the beginning, then
 		}
 		pause(ctx, time.Second)
 	}
@@ -158,6 +168,7 @@ func (l *launch) act(ctx context.Context, p rampart.Progress) {
 	}
 	switch {
 	case l.pausing(ctx, p):
+	case l.amending(ctx, p):
 	case p.State == rampart.Held:
 		l.try("resume", func() error {
 			_, err := l.people.Resume(ctx, l.flag, rampart.Ask{By: meddles, Reason: "seen"})
@@ -202,58 +213,23 @@ func (l *launch) pausing(ctx context.Context, p rampart.Progress) bool {
 	return p.State == rampart.Paused
 }
 
-// consent gives one of the approvals that are missing, now and then by a signal past
-// the starter, as from Temporal UI.
-func (l *launch) consent(ctx context.Context, p rampart.Progress) {
-	if !l.meddled[p.Asking] {
-		l.meddled[p.Asking] = true
-		l.meddle(ctx, p)
-		return
+// amending amends the plan once, in mid-walk; it reports whether it has tried now.
+func (l *launch) amending(ctx context.Context, p rampart.Progress) bool {
+	if l.taken != nil && p.Revision > 1 { // whatever the answer was
+		l.taken(now())
+		l.taken = nil
 	}
-	have := 0
-	for _, given := range p.Approvals {
-		if given.Phase == p.Asking {
-			have++
-		}
+	if !l.plot.amend || l.amended || p.Exposure != 2500 || p.Phase != rampart.Debug || p.State != rampart.Watching {
+		return false
 	}
-	a := rampart.Approval{Phase: p.Asking, By: l.names[min(have, len(l.names)-1)]}
-	if r := l.walk.Rungs[max(0, l.rungOf(p.Asking))]; r.Groups {
-		a.Group = []string{"product", "engineering"}[min(have, 1)]
-	}
-	l.ledger.Consent(l.walk, a, now())
-	if l.chance.IntN(4) == 0 {
-		l.try("approve "+string(a.Phase)+" as "+a.By+" by a signal", func() error { return l.signal(ctx, a) })
-		return
-	}
-	l.try("approve "+string(a.Phase)+" as "+a.By, func() error { _, err := l.people.Approve(ctx, l.flag, a); return err })
-}
-
-func (l *launch) signal(ctx context.Context, payload any) error {
-	return l.people.Temporal.SignalWorkflow(ctx, rampart.LaunchID(environment, l.flag), l.walk.Run, rampart.SignalApprove, payload)
-}
-
-// meddle does what must change nothing.
-func (l *launch) meddle(ctx context.Context, p rampart.Progress) {
-	forged := rampart.Approval{Phase: p.Asking, By: starts, Group: "product"}
-	switch l.chance.IntN(5) {
-	case 0:
-		_, err := l.people.Approve(ctx, l.flag, forged)
-		l.book.Check(err != nil, ledger.Refused, l.flag, "%s started launch %d, and approved %s", starts, l.walk.Number, p.Asking)
-	case 1:
-		l.try("approve as who has started it, by a signal", func() error { return l.signal(ctx, forged) })
-	case 2:
-		l.try("approve with a mistyped signal", func() error { return l.signal(ctx, []int{1, 2, 3}) })
-	case 3:
-		doc := l.plan.NewFlag()
-		_, err := l.people.Set(ctx, rampart.FlagChange{Flag: doc, By: meddles, Reason: "by hand"})
-		l.story.tell(l.flag, "set by hand: %v", err)
-		if err == nil { // it is granted once the launch has ended
-			got, gone := l.people.ProgressOf(ctx, l.flag, l.walk.Run)
-			l.book.Check(gone != nil || got.State.Ended(), ledger.Refused, l.flag, "%s was set by hand during launch %d", l.flag, l.walk.Number)
-			return
-		}
-		l.book.Check(true, ledger.Refused, l.flag, "")
-	}
+	l.amended = true
+	plan := amend(l.plan, l.chance)
+	l.taken = l.ledger.Amend(l.walk, plan, rampart.MaxPowerRamp, now())
+	l.try("amend", func() error {
+		_, err := l.people.Amend(ctx, starter.Amendment{Plan: plan, By: meddles, Reason: "half is too many"})
+		return err
+	})
+	return true
 }
 
 // try does something, and tells of it.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/rampart-dev/rampart"
@@ -10,12 +11,12 @@ import (
 
 const errorsGate = "errors"
 
-// newPlan makes a plan that is walked in about a minute where all goes well: ten to
+// newPlan makes a plan that is walked in about a minute and a half where all goes well: ten to
 // ninety percent, and then the holdout.
 func newPlan(flag string, chance *rand.Rand) rampart.Plan {
 	const requests, failed = "rampart_requests_total", `rampart_requests_total{outcome="error"}`
 	hold := func() rampart.Duration {
-		return rampart.Duration(3*time.Second + time.Duration(chance.IntN(3000))*time.Millisecond)
+		return rampart.Duration(9*time.Second + time.Duration(chance.IntN(3000))*time.Millisecond)
 	}
 	step := func(percent rampart.Percent) rampart.Step { return rampart.Step{Percent: percent, Hold: hold()} }
 	lease := rampart.Lease{Warn: rampart.Duration(30 * time.Second), End: rampart.Duration(2 * time.Minute)}
@@ -26,22 +27,44 @@ func newPlan(flag string, chance *rand.Rand) rampart.Plan {
 	if chance.IntN(3) == 0 {
 		consent = &rampart.Approvals{Groups: []string{"product", "engineering"}}
 	}
+	breach := &rampart.Policy{Action: rampart.ActTurnBack}
+	if chance.IntN(3) == 0 {
+		breach = &rampart.Policy{Action: rampart.ActStepBack, CoolDown: rampart.Duration(4 * time.Second), Attempts: 1 + chance.IntN(2)}
+	}
 	return rampart.Plan{
 		Flag: flag, Owner: "team-chaos", Purpose: "See what breaks", Environment: environment, RetireBy: "2099-12-31",
 		Every: rampart.Duration(time.Second), Lease: &lease,
 		Parachute: &rampart.Parachute{Share: 6000, Wait: rampart.Duration(5 * time.Second)},
 		Gates: []rampart.Gate{
-			{Name: errorsGate, Ratio: &rampart.Ratio{Events: failed, Of: requests}, Detect: 3},
-			{Name: "overall", Objective: &rampart.Objective{Events: failed, Of: requests, Good: 5000}},
+			{Name: errorsGate, Ratio: &rampart.Ratio{Events: failed, Of: requests}, Detect: 3, OnBreach: breach},
+			{Name: "overall", Objective: &rampart.Objective{Events: failed, Of: requests, Good: 7500}},
 		},
 		Stages: []rampart.Stage{
-			{Phase: rampart.Debug, Steps: []rampart.Step{step(rungs[0]), step(rungs[1])}},
-			{Phase: rampart.MaxPowerRamp, Approvals: consent, Steps: []rampart.Step{step(rungs[2])}},
-			{Phase: rampart.Scalability, Approvals: &rampart.Approvals{Count: 1}, Steps: []rampart.Step{step(rungs[3])}},
-			{Phase: rampart.Learning, Objectives: []string{"Nobody leaves"}, Steps: []rampart.Step{step(rungs[4])}},
+			{Phase: rampart.Debug, Steps: []rampart.Step{step(1000), step(2500)}},
+			{Phase: rampart.MaxPowerRamp, Approvals: consent, Steps: []rampart.Step{step(5000)}},
+			{Phase: rampart.Scalability, Approvals: &rampart.Approvals{Count: 1}, Steps: []rampart.Step{step(7500)}},
+			{Phase: rampart.Learning, Objectives: []string{"Nobody leaves"}, Steps: []rampart.Step{step(9000)}},
 		},
 		Finish: &rampart.Finish{Percent: rampart.Full, Bake: hold()},
 	}.WithDefaults()
+}
+
+// amend returns another plan: half becomes less, and nobody would have to consent to
+// it, so that what was asked for before must still be.
+func amend(p rampart.Plan, chance *rand.Rand) rampart.Plan {
+	p.Stages = slices.Clone(p.Stages)
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		if s.Phase != rampart.MaxPowerRamp {
+			continue
+		}
+		s.Steps = []rampart.Step{{Percent: amended, Hold: s.Steps[0].Hold}}
+		s.Approvals = &rampart.Approvals{}
+		if chance.IntN(2) == 0 {
+			s.Approvals = &rampart.Approvals{Count: 3}
+		}
+	}
+	return p
 }
 
 // A plot is what people are going to do to one launch.
@@ -51,6 +74,7 @@ type plot struct {
 	rung  int           // on which it happens; of a rejection: the stage whose consent is refused
 	delay time.Duration // after the launch was seen there
 	pause bool          // it is paused now and then
+	amend bool          // its plan is amended on the way
 }
 
 // plots are what can happen, by weight.
@@ -72,7 +96,7 @@ var plots = []struct {
 // newPlot chooses what happens. The first launches, before anything is broken, have
 // one of each of the ways back.
 func newPlot(first int, chance *rand.Rand) plot {
-	p := plot{rung: chance.IntN(5), delay: time.Duration(chance.IntN(2500)) * time.Millisecond, pause: chance.IntN(3) == 0}
+	p := plot{rung: chance.IntN(5), delay: time.Duration(chance.IntN(2500)) * time.Millisecond, pause: chance.IntN(4) == 0, amend: chance.IntN(3) == 0}
 	switch first % 4 {
 	case 0:
 		p.what = "breaks"

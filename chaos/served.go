@@ -10,8 +10,10 @@ import (
 	"github.com/rampart-dev/rampart/client"
 )
 
-// rungs are the exposures that plans are made of.
-var rungs = []rampart.Percent{1000, 2500, 5000, 7500, 9000, rampart.Full}
+// rungs are the exposures that plans are made of; one of them only where amended.
+var rungs = []rampart.Percent{1000, 2500, amended, 5000, 7500, 9000, rampart.Full}
+
+const amended = rampart.Percent(4000)
 
 const (
 	users        = 1000

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/rampart-dev/rampart"
@@ -56,17 +57,55 @@ func (a *account) at(ms int64) *Walk {
 	return nil
 }
 
-// Start tells that a launch is about to be asked for.
-func (l *Ledger) Start(plan rampart.Plan, now int64) *Walk {
+// Start tells that a launch is about to be asked for, from a phase on; empty: from the
+// first. Nobody walks up to a later one, so it needs somebody's consent at least.
+func (l *Ledger) Start(plan rampart.Plan, from rampart.Phase, now int64) *Walk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := l.account(plan.Flag)
 	w := &Walk{
-		Flag: plan.Flag, Number: len(a.walks) + 1, Rungs: Ladder(plan), Started: now, rung: -1,
+		Flag: plan.Flag, Number: len(a.walks) + 1, Rungs: Ladder(plan), Started: now, rung: -1, backs: plan.Retries(),
 		asked: map[Cause]int64{}, acked: map[Cause]int64{},
+	}
+	for _, g := range plan.Gates {
+		if g.OnBreach != nil {
+			w.coolDown = max(w.coolDown, g.OnBreach.CoolDown.D().Milliseconds())
+		}
+	}
+	if from != "" {
+		w.first = slices.IndexFunc(w.Rungs, func(r Rung) bool { return r.Phase == from })
+		w.Rungs[w.first].Need = max(w.Rungs[w.first].Need, 1)
 	}
 	a.walks = append(a.walks, w)
 	return w
+}
+
+// Withdraw tells that a launch was refused, so that there is none.
+func (l *Ledger) Withdraw(w *Walk) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.account(w.Flag)
+	a.walks = slices.DeleteFunc(a.walks, func(other *Walk) bool { return other == w })
+}
+
+// Amend tells that a launch is about to be asked to go on by another plan that differs
+// in one phase. What the phase needs, it needs under the stricter of both. The function
+// that it returns tells that this was taken in.
+func (l *Ledger) Amend(w *Walk, plan rampart.Plan, phase rampart.Phase, now int64) (taken func(now int64)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	am := &amendment{asked: now, phase: phase, rungs: Ladder(plan)}
+	for i, was := range w.Rungs {
+		if is := &am.rungs[i]; was.Need > is.Need {
+			is.Need, is.Groups = was.Need, was.Groups
+		}
+	}
+	w.amended = am
+	return func(now int64) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		am.acked = now
+	}
 }
 
 // Running tells under which run a launch goes on.
@@ -76,11 +115,18 @@ func (l *Ledger) Running(w *Walk, run string) {
 	w.Run = run
 }
 
-// Consent tells that an approval that counts is about to be given.
-func (l *Ledger) Consent(w *Walk, ap rampart.Approval, now int64) {
+// Consent tells that an approval that counts is about to be given. The function that it
+// returns tells that it was taken in.
+func (l *Ledger) Consent(w *Walk, ap rampart.Approval, now int64) (taken func(now int64)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	w.consents = append(w.consents, consent{phase: ap.Phase, by: ap.By, group: ap.Group, at: now})
+	c := &consent{phase: ap.Phase, by: ap.By, group: ap.Group, asked: now}
+	w.consents = append(w.consents, c)
+	return func(now int64) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		c.acked = now
+	}
 }
 
 // Ask tells that somebody is about to end a launch.

@@ -24,6 +24,9 @@ func plan() rampart.Plan {
 			{Phase: rampart.MaxPowerRamp, Approvals: &rampart.Approvals{Count: 2}, Steps: []rampart.Step{{Percent: 5000, Hold: second}}},
 			{Phase: rampart.Learning, Steps: []rampart.Step{{Percent: 9000, Hold: second}}},
 		},
+		Gates: []rampart.Gate{{Name: "errors", OnBreach: &rampart.Policy{
+			Action: rampart.ActStepBack, CoolDown: second, Attempts: 1,
+		}}},
 		Finish: &rampart.Finish{Percent: rampart.Full, Bake: second},
 	}
 }
@@ -36,7 +39,7 @@ type tale struct {
 
 func newTale() tale {
 	l := &ledger.Ledger{Book: &ledger.Book{}, Environment: env}
-	return tale{l, l.Start(plan(), 1000)}
+	return tale{l, l.Start(plan(), "", 1000)}
 }
 
 // launch and flag write as the launch and as the flag's own workflow, decided a
@@ -51,8 +54,15 @@ func (t tale) flag(verb string, percent rampart.Percent, at int64) {
 
 func (t tale) consent(at int64, people ...string) {
 	for _, who := range people {
-		t.Consent(t.walk, rampart.Approval{Phase: rampart.MaxPowerRamp, By: who}, at)
+		t.Consent(t.walk, rampart.Approval{Phase: rampart.MaxPowerRamp, By: who}, at)(at + 10)
 	}
+}
+
+// amend makes half 40 percent, and asks for nobody's consent.
+func (t tale) amend(at int64) {
+	p := plan()
+	p.Stages[1] = rampart.Stage{Phase: rampart.MaxPowerRamp, Steps: []rampart.Step{{Percent: 4000, Hold: rampart.Duration(1e9)}}}
+	t.Amend(t.walk, p, rampart.MaxPowerRamp, at)(at + 50)
 }
 
 // toTen is the beginning of all that goes well.
@@ -118,7 +128,83 @@ func TestLedgerTellsWhichPromiseWasBroken(t *testing.T) {
 			l.launch("expose", 5000, 2300)
 			l.launch("turn-back", 0, 2400)
 		}},
+		{"a step back, and another time with new consent", "", func(l tale) {
+			l.toTen()
+			l.consent(2000, "ann", "eve")
+			l.launch("expose", 5000, 2200)
+			l.launch("step-back", 1000, 2900)
+			l.consent(3000, "ann", "eve")
+			l.launch("expose", 5000, 3950)
+		}},
+		{"an amended plan, with the consent that it needs", "", func(l tale) {
+			l.toTen()
+			l.amend(1500)
+			l.consent(1600, "ann", "eve")
+			l.launch("expose", 4000, 2200)
+			l.launch("expose", 9000, 3300)
+		}},
+		{"a relaunch from the phase before", "", func(l tale) {
+			l.toTen()
+			l.launch("turn-back", 0, 1600)
+			l.walk = l.Start(plan(), rampart.Learning, 2000)
+			l.launch("acquire", 0, 2100)
+			l.Consent(l.walk, rampart.Approval{Phase: rampart.Learning, By: "ann"}, 2200)
+			l.launch("expose", 9000, 2300)
+		}},
 
+		{"stepping back twice, where once is planned", ledger.Backed, func(l tale) {
+			l.toTen()
+			l.consent(2000, "ann", "eve")
+			l.launch("expose", 5000, 2200)
+			l.launch("step-back", 1000, 2900)
+			l.launch("step-back", 0, 3900)
+		}},
+		{"lower without a reason", ledger.Backed, func(l tale) {
+			l.toTen()
+			l.consent(2000, "ann", "eve")
+			l.launch("expose", 5000, 2200)
+			l.launch("expose", 1000, 2900)
+		}},
+		{"again with the consent of before the step back", ledger.Allowed, func(l tale) {
+			l.toTen()
+			l.consent(2000, "ann", "eve")
+			l.launch("expose", 5000, 2200)
+			l.launch("step-back", 1000, 2900)
+			l.launch("expose", 5000, 3950)
+		}},
+		{"before it has cooled down", ledger.InOrder, func(l tale) {
+			l.toTen()
+			l.consent(2000, "ann", "eve")
+			l.launch("expose", 5000, 2200)
+			l.launch("step-back", 1000, 2900)
+			l.consent(3000, "ann", "eve")
+			l.launch("expose", 5000, 3500)
+		}},
+		{"an amended plan with less consent", ledger.Allowed, func(l tale) {
+			l.toTen()
+			l.amend(1500)
+			l.consent(1600, "ann")
+			l.launch("expose", 4000, 2200)
+		}},
+		{"an amended plan with the consent to the one before", ledger.Allowed, func(l tale) {
+			l.toTen()
+			l.consent(1400, "ann", "eve")
+			l.amend(1500)
+			l.launch("expose", 4000, 2200)
+		}},
+		{"the plan of before the amendment", ledger.InOrder, func(l tale) {
+			l.toTen()
+			l.amend(1500)
+			l.consent(1600, "ann", "eve")
+			l.launch("expose", 5000, 2200)
+		}},
+		{"a relaunch without consent", ledger.Allowed, func(l tale) {
+			l.toTen()
+			l.launch("turn-back", 0, 1600)
+			l.walk = l.Start(plan(), rampart.Learning, 2000)
+			l.launch("acquire", 0, 2100)
+			l.launch("expose", 9000, 2300)
+		}},
 		{"without any consent", ledger.Allowed, func(l tale) { l.toTen(); l.launch("expose", 5000, 2200) }},
 		{"with the consent of one of two", ledger.Allowed, func(l tale) {
 			l.toTen()

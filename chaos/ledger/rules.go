@@ -14,6 +14,7 @@ const (
 	Allowed Rule = "a write exposes no more than the consents given by then allow"
 	InOrder Rule = "exposure is raised one step of the plan at a time, after the hold of the step before"
 	Stopped Rule = "nothing is raised after a kill, a turning back or a breach that was acted on"
+	Backed  Rule = "exposure is lowered short of the baseline only where the plan steps back, and no more often than it says"
 	Harmed  Rule = "a step that is harmful throughout is the last"
 	Holdout Rule = "the holdout is not exposed before the finish"
 	Penned  Rule = "who exposes holds the pen: the launch, or the flag's own workflow after a launch that ended well"
@@ -50,7 +51,7 @@ const (
 
 // Rules are all of them, in the order in which they are reported.
 var Rules = []Rule{
-	Allowed, InOrder, Stopped, Harmed, Holdout, Penned, Forward,
+	Allowed, InOrder, Stopped, Backed, Harmed, Holdout, Penned, Forward,
 	Served, Faithful, Onward, Nested, Dead, Leased,
 	Ticks, Counted, Fits, Baseline, Released, Refused,
 	Whole, Passed, Unraised, Replayable,

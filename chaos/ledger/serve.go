@@ -64,7 +64,7 @@ func (l *Ledger) Saw(life string, s Sight) {
 func (l *Ledger) serves(a *account, life string, r *reader, s Sight) {
 	var most rampart.Percent
 	if w := a.at(s.Version); w != nil {
-		most = w.ceiling(s.At)
+		most = w.ever(s.At)
 	}
 	l.Book.Check(s.Served <= most, Served, s.Flag, "%s serves version %d at %s, and %s is allowed", life, s.Version, s.Served, most)
 	if wrote, known := a.written[s.Version]; known {

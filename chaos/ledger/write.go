@@ -38,7 +38,7 @@ func (l *Ledger) Published(flag string, version int64, exposure rampart.Percent,
 	}
 	var most rampart.Percent
 	if w := a.at(now); w != nil {
-		most = w.ceiling(now)
+		most = w.ever(now)
 	}
 	l.Book.Check(exposure <= most, Allowed, flag, "%s is published as version %d, and %s is allowed", exposure, version, most)
 	a.written[version] = exposure
@@ -54,14 +54,14 @@ func (l *Ledger) byFlag(a *account, w *Walk, e rampart.Event) {
 		return
 	}
 	if e.Verb == "acquire" && w.asked[ByTerminate] > 0 { // the pen of a launch that is gone is taken first
-		l.Book.Check(e.Exposure <= w.ceiling(e.At), Allowed, e.Flag, "%s %s by the sweep", e.Verb, e.Exposure)
+		l.Book.Check(e.Exposure <= w.ever(e.At), Allowed, e.Flag, "%s %s by the sweep", e.Verb, e.Exposure)
 		return
 	}
 	ended := w
 	if !w.acquired && w.Number > 1 && e.At >= w.Started { // the next launch has not begun yet
 		ended = a.walks[w.Number-2]
 	}
-	ok := ended.finished() || ended.gap && ended.ceiling(e.At) >= e.Exposure && ended.off == 0
+	ok := ended.finished() || ended.gap && ended.ever(e.At) >= e.Exposure && ended.off == 0
 	l.Book.Check(ok, Penned, e.Flag, "%s %s by the flag's own workflow, and launch %d has not ended well", e.Verb, e.Exposure, ended.Number)
 }
 
@@ -72,40 +72,78 @@ func (l *Ledger) byLaunch(w *Walk, e rampart.Event) {
 		w.acquired = true
 		return
 	}
+	if e.Verb == "step-back" {
+		l.lower(w, e)
+		return
+	}
 	if e.Exposure == 0 {
 		if w.off == 0 && (e.Verb == "turn-back" || e.Verb == "kill") {
 			w.off, w.offAt = e.Version, e.At
 		}
 		return
 	}
-	most := w.ceiling(e.At)
+	rungs, rung, most := w.ladder(e.Exposure, e.Version, e.At)
 	l.Book.Check(e.Exposure <= most, Allowed, e.Flag, "%s %s by launch %d, and %s is allowed", e.Verb, e.Exposure, w.Number, most)
-	rung := w.rungOf(e.Exposure)
 	if rung == w.rung && w.off == 0 {
 		return // the same again
 	}
-	l.raise(w, e, rung)
-	w.rung, w.rungSince, w.gap = max(w.rung, rung), e.At, false
+	if rung >= 0 && rung < w.rung && w.off == 0 {
+		l.Book.Check(w.gap && w.backs > 0, Backed, e.Flag, "%s %s by launch %d, which stood on rung %d", e.Verb, e.Exposure, w.Number, w.rung)
+	} else {
+		l.raise(w, e, rungs, rung)
+	}
+	if rung >= 0 {
+		w.rung, w.rungSince, w.gap, w.cooling = rung, e.At, false, false
+	}
 }
 
-// raise checks a write that exposes more than the launch has exposed so far, or
-// again after it was turned back.
-func (l *Ledger) raise(w *Walk, e rampart.Event, rung int) {
+// lower checks a write that steps back. Consent for what is exposed no longer, and for
+// what comes after that, does not count for another time.
+func (l *Ledger) lower(w *Walk, e rampart.Event) {
+	rungs, rung, _ := w.ladder(e.Exposure, e.Version, e.At)
+	if e.Exposure == 0 {
+		rung = -1
+	}
+	if rung == w.rung && w.cooling {
+		return // the same again
+	}
+	w.backs--
+	l.Book.Check(w.backs >= 0 && w.off == 0 && (rung < w.rung || w.gap), Backed, e.Flag,
+		"%s %s by launch %d, which stood on rung %d, and may do so %d times more", e.Verb, e.Exposure, w.Number, w.rung, w.backs)
+	w.voids = append(w.voids, void{from: rungs[max(w.rung, 0)].phase(), to: rampart.Learning, at: e.Version})
+	w.rung, w.rungSince, w.gap, w.cooling = rung, e.At, false, true
+}
+
+// phase returns the phase of a rung; the finish is none.
+func (r Rung) phase() rampart.Phase {
+	if r.Phase == "" {
+		return rampart.Learning
+	}
+	return r.Phase
+}
+
+// raise checks a write that exposes more than the launch exposes, or again after it was
+// turned back.
+func (l *Ledger) raise(w *Walk, e rampart.Event, rungs []Rung, rung int) {
 	check := func(ok bool, rule Rule, format string, args ...any) {
 		args = append([]any{e.Verb, e.Exposure, w.Number}, args...)
 		l.Book.Check(ok, rule, e.Flag, "%s %s by launch %d, "+format, args...)
 	}
 	check(w.off == 0, Stopped, "which was turned back at version %d", w.off)
-	if rung == len(w.Rungs)-1 {
-		check(w.rung >= rung-1 || w.gap, Holdout, "which stood on rung %d", w.rung)
+	finish := len(rungs) - 1
+	if rung == finish {
+		check(w.rung >= finish-1 || w.gap, Holdout, "which stood on rung %d", w.rung)
 	} else {
-		check(e.Exposure < w.Rungs[len(w.Rungs)-1].Percent, Holdout, "which is not finishing")
+		check(e.Exposure < rungs[finish].Percent, Holdout, "which is not finishing")
 	}
 	check(w.acquired || w.gap, InOrder, "which has not taken the pen")
-	check(rung == w.rung+1 || w.gap && rung > w.rung, InOrder, "which stood on rung %d", w.rung)
+	check(rung == max(w.rung+1, w.first) || w.gap && rung > w.rung, InOrder, "which stood on rung %d", w.rung)
 	if w.rung >= 0 && !w.gap {
-		held := e.At - w.rungSince
-		check(held >= w.Rungs[w.rung].Hold, InOrder, "after %d of %d ms", held, w.Rungs[w.rung].Hold)
+		held, hold := e.At-w.rungSince, min(rungs[w.rung].Hold, w.Rungs[w.rung].Hold)
+		if w.cooling {
+			hold = w.coolDown
+		}
+		check(held >= hold, InOrder, "after %d of %d ms", held, hold)
 	}
 	for cause, at := range w.acked {
 		// The store refuses raises of a flag that it knows to be killed, whenever they
@@ -117,6 +155,6 @@ func (l *Ledger) raise(w *Walk, e rampart.Event, rung int) {
 		check(decided <= at, Stopped, "decided at %d, and it was ended by a %s at %d", e.Version, cause, at)
 	}
 	if w.bad > 0 && e.Version > w.bad {
-		check(rung <= w.badAt+1, Harmed, "whose on arm has failed since it stood on rung %d", w.badAt)
+		check(rung <= max(w.badAt+1, w.first), Harmed, "whose on arm has failed since it stood on rung %d", w.badAt)
 	}
 }
