@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/gates"
 )
 
 // DigestOf returns the short form of a document by which the guard knows it again.
@@ -66,11 +67,12 @@ func (a *Activities) compare(in WatchInput, got flagstore.Guard) Watched {
 }
 
 // softEnd is how long the lease may go without being renewed until people are warned
-// and this look at the gates speaks for no raise. It is never less than two looks take.
+// and this look at the gates speaks for no raise. It is never less than two looks take
+// where a launch is looked at least often.
 func (in WatchInput) softEnd() time.Duration {
 	warn := in.LeaseWarn
 	if warn <= 0 {
 		warn = min(rampart.DefaultLeaseWarn, in.Lease/2)
 	}
-	return max(warn.D(), 2*in.Every.D())
+	return max(warn.D(), 2*gates.Slowest(in.Every.D()))
 }

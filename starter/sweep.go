@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -28,6 +29,32 @@ func (s *Starter) AllowSweep(ctx context.Context, a rampart.Allowance) (string, 
 			WithHint("a worker starts the sweep: rampart worker --env %s", s.Environment())
 	}
 	return answer, err
+}
+
+// Hasten has the sweep make its next pass now, where it would else wait for longer than
+// its workers now want: its last pass was at another pace.
+func (s *Starter) Hasten(ctx context.Context, every time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
+	defer cancel()
+	id := rampart.SweepID(s.Environment())
+	d, err := s.Temporal.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil {
+		return s.told(err, "")
+	}
+	for _, a := range d.GetPendingActivities() {
+		next := a.GetNextAttemptScheduleTime()
+		if a.GetState() != enums.PENDING_ACTIVITY_STATE_SCHEDULED || next == nil || time.Until(next.AsTime()) <= every {
+			continue
+		}
+		_, err := s.Temporal.WorkflowService().ResetActivity(ctx, &workflowservice.ResetActivityRequest{
+			Namespace: s.Space, Execution: d.GetWorkflowExecutionInfo().GetExecution(),
+			Activity: &workflowservice.ResetActivityRequest_Id{Id: a.GetActivityId()}, // and keep what it has seen
+		})
+		if err != nil {
+			return s.told(err, "")
+		}
+	}
+	return nil
 }
 
 // Allowance returns what the sweep was allowed last.

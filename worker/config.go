@@ -115,7 +115,7 @@ func (c *Config) Settings() []settings.Setting {
 			Meaning: "build of this worker within its deployment, where it is not the program's version"},
 
 		{Flag: "sweep-every", Env: "RAMPART_SWEEP_EVERY", Value: settings.Span(&c.SweepEvery, 5*time.Second),
-			Meaning: "how often the store and the workflows are compared; a change counts from the next pass on"},
+			Meaning: "how often the store and the workflows are compared; each pass sets the pace by the worker that makes it"},
 		{Flag: "start-timeout", Env: "RAMPART_START_TIMEOUT", Value: settings.Span(&c.StartTimeout, 30*time.Second),
 			Meaning: "how long to wait at the start for Temporal and the flag store"},
 		{Flag: "stop-timeout", Env: "RAMPART_STOP_TIMEOUT", Value: settings.Span(&c.StopTimeout, 30*time.Second),

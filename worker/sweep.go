@@ -54,8 +54,11 @@ func (p *process) keepSweeping(ctx context.Context, namespace string) {
 		if err == nil {
 			err = p.starter.Sweep(ctx, p.config.SweepEvery)
 		}
+		if err == nil {
+			err = p.starter.Hasten(ctx, p.config.SweepEvery)
+		}
 		if err != nil && ctx.Err() == nil {
-			p.log.Warn("the sweep cannot be started", zap.Error(err))
+			p.log.Warn("the sweep cannot be started, or hastened", zap.Error(err))
 			pause = min(pause, sweepRetry)
 		}
 		select {
