@@ -15,7 +15,7 @@ func newStackClustered(t *testing.T) (*stack, *redistest.Cluster) {
 	t.Helper()
 	env := newEnvironment(t)
 	redis := redistest.StartCluster(t, redistest.Users(t, env)...)
-	return newStackOver(t, temporaltest.Shared(t), env, addresses{redis.WriterURL(), redis.ReaderURL()}), redis
+	return newStackOver(t, temporaltest.Shared(t), env, addresses{writer: redis.WriterURL(), reader: redis.ReaderURL()}), redis
 }
 
 func TestLaunchIsWalkedKilledAndRestoredOnACluster(t *testing.T) {

@@ -44,7 +44,7 @@ func (s *stack) read(flags ...string) *reader {
 func (s *stack) readAt(address string, flags ...string) *reader {
 	s.t.Helper()
 	c, err := client.Open(s.t.Context(), client.Options{
-		Redis: address, Environment: s.env, Service: "reader", Logger: slog.New(slog.DiscardHandler),
+		Redis: address, Store: s.store.services, Environment: s.env, Service: "reader", Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(s.t, err)
 	r := &reader{Client: c, s: s, trail: map[string][]sight{}}

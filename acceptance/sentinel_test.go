@@ -9,6 +9,7 @@ import (
 	"github.com/rampart-dev/rampart/flagstore"
 	"github.com/rampart-dev/rampart/internal/redistest"
 	"github.com/rampart-dev/rampart/internal/temporaltest"
+	"github.com/rampart-dev/rampart/starter"
 )
 
 // newStackWatched starts a stack over a primary and a replica that sentinels look after.
@@ -16,7 +17,7 @@ func newStackWatched(t *testing.T) (*stack, *redistest.Watched) {
 	t.Helper()
 	env := newEnvironment(t)
 	redis := redistest.StartSentinel(t, redistest.Users(t, env)...)
-	return newStackOver(t, temporaltest.Shared(t), env, addresses{redis.WriterURL(), redis.ReaderURL()}), redis
+	return newStackOver(t, temporaltest.Shared(t), env, addresses{writer: redis.WriterURL(), reader: redis.ReaderURL()}), redis
 }
 
 // A partition leaves the old primary alone with its clients, one of whom kills. The
@@ -97,6 +98,38 @@ func TestLaunchOutlivesAFailover(t *testing.T) {
 	redis.First.Proxy.Mend()
 	redis.AwaitDemoted(redis.First)
 	require.Equal(t, rampart.Full, s.entry("checkout-v2").Flag.Exposure)
+}
+
+// Everything speaks TLS, with certificates of an authority of its own on either side;
+// the sentinels ask for a password that is not that of Redis.
+func TestLaunchIsWalkedOverTLSBehindSentinelsThatAsk(t *testing.T) {
+	t.Parallel()
+	env, certs := newEnvironment(t), redistest.NewCertificates(t)
+	redis := redistest.StartSentinelTLS(t, redistest.SecureSentinel{Certificates: certs, Password: "sesame"}, redistest.Users(t, env)...)
+	files := flagstore.TLSFiles{CA: certs.CA, Cert: certs.ClientCert, Key: certs.ClientKey, ServerName: redistest.ServerName}
+	config, err := files.Config()
+	require.NoError(t, err)
+	s := newStackOver(t, temporaltest.Shared(t), env, addresses{
+		writer: redis.WriterURL(), reader: redis.ReaderURL(),
+		variables: []string{
+			"RAMPART_REDIS_TLS_CA=" + files.CA, "RAMPART_REDIS_TLS_CERT=" + files.Cert, "RAMPART_REDIS_TLS_KEY=" + files.Key,
+			"RAMPART_REDIS_TLS_SERVER_NAME=" + files.ServerName, "RAMPART_REDIS_SENTINEL_PASSWORD=sesame",
+		},
+		people:   starter.Options{RedisTLS: files, SentinelPassword: "sesame"},
+		services: flagstore.Options{TLS: config, SentinelPassword: "sesame"},
+	})
+	w := s.work()
+	r := s.read("checkout-v2")
+	l := s.start(s.aPlan("checkout-v2"))
+	l.approve(rampart.MaxPowerRamp)
+	l.ends(rampart.Launched)
+	r.awaits("launched", "checkout-v2", func(saw sight) bool { return saw.Exposure == rampart.Full && saw.Lowest })
+	code, says := s.rampart("kill", "checkout-v2", "--reason", "support queue on fire", "--as", "oncall")
+	require.Zero(t, code, says)
+	require.Contains(t, says, "1 of 1 readers confirmed")
+	require.NotContains(t, says, "note:", "the replica has it")
+	require.NotContains(t, w.output.String(), "WRITER-PASSWORD")
+	require.NotContains(t, w.output.String(), "sesame")
 }
 
 // awaitsKilledIn waits until a server has a kill again, as it was, and the flag at its

@@ -38,7 +38,7 @@ func (s *stack) serve(flag string) *service {
 	s.t.Helper()
 	registry := prometheus.NewRegistry()
 	flags, err := client.Open(s.t.Context(), client.Options{
-		Redis: s.store.reader, Environment: s.env, Service: "service", Registerer: registry, Logger: slog.New(slog.DiscardHandler),
+		Redis: s.store.reader, Store: s.store.services, Environment: s.env, Service: "service", Registerer: registry, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(s.t, err)
 	v := &service{t: s.t, flags: flags}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/flagstore"
 	"github.com/rampart-dev/rampart/internal/promtest"
 	"github.com/rampart-dev/rampart/internal/redistest"
 	"github.com/rampart-dev/rampart/internal/temporaltest"
@@ -41,6 +42,11 @@ type stack struct {
 type addresses struct {
 	writer string // for workers and people
 	reader string // for services
+
+	// How they are reached, where an address is not enough.
+	variables []string          // of programs
+	people    starter.Options   // of the test
+	services  flagstore.Options //
 }
 
 var (
@@ -65,7 +71,7 @@ func newStackOn(t *testing.T, temporal *temporaltest.Server) *stack {
 	t.Helper()
 	env := newEnvironment(t)
 	redis := redistest.Start(t, redistest.Users(t, env)...)
-	s := newStackOver(t, temporal, env, addresses{redis.WriterURL(), redis.ReaderURL()})
+	s := newStackOver(t, temporal, env, addresses{writer: redis.WriterURL(), reader: redis.ReaderURL()})
 	s.redis = redis
 	return s
 }
@@ -78,7 +84,9 @@ func newStackOver(t *testing.T, temporal *temporaltest.Server, env string, store
 		prometheus: promtest.Start(t), ceiling: map[string]rampart.Percent{},
 	}
 	var err error
-	s.people, err = starter.Dial(starter.Options{Environment: s.env, Temporal: temporal.Address(), Redis: store.writer})
+	o := store.people
+	o.Environment, o.Temporal, o.Redis = s.env, temporal.Address(), store.writer
+	s.people, err = starter.Dial(o)
 	require.NoError(t, err)
 	s.people.Patience = time.Minute // the machine may be busy with other tests
 	t.Cleanup(func() { _ = s.people.Close() })
@@ -89,12 +97,12 @@ func newStackOver(t *testing.T, temporal *temporaltest.Server, env string, store
 
 // environ is how programs find the stack.
 func (s *stack) environ() []string {
-	return []string{
+	return append([]string{
 		"RAMPART_ENV=" + s.env,
 		"RAMPART_TEMPORAL_ADDRESS=" + s.temporal.Address(),
 		"RAMPART_REDIS=" + s.store.writer,
 		"RAMPART_PROMETHEUS_URL=" + s.prometheus.URL(),
-	}
+	}, s.store.variables...)
 }
 
 // scrape has Prometheus ask one more address for metrics, and waits until it does.
