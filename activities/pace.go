@@ -43,6 +43,10 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// spreadTick bounds the time that looks are spread over, where ticks lie far apart:
+// answers that are shared are not kept for long.
+const spreadTick = 30 * time.Second
+
 // offset is how long after its tick a flag is looked at. Launches share their ticks,
 // so that they can share queries; were all of them looked at in the same instant, each
 // would wait for the others, and a turning back for all of them.
@@ -50,5 +54,5 @@ func (a *Activities) offset(flag string, every time.Duration) time.Duration {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(flag))
 	const parts = 1 << 12
-	return time.Duration(a.Spread * float64(every) / parts * float64(h.Sum32()>>(32-12)))
+	return time.Duration(a.Spread * float64(min(every, spreadTick)) / parts * float64(h.Sum32()>>(32-12)))
 }
