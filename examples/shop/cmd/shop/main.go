@@ -16,7 +16,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -28,6 +27,7 @@ import (
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/client"
 	"github.com/rampart-dev/rampart/examples/shop"
+	"github.com/rampart-dev/rampart/flagstore"
 )
 
 func main() {
@@ -66,7 +66,7 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	store, err := withPassword(s.redis, s.passwordFile)
+	password, err := passwordIn(s.passwordFile)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,8 @@ func run(ctx context.Context, s settings) error {
 	}
 	registry := prometheus.NewRegistry()
 	flags, err := client.Open(ctx, client.Options{
-		Redis: store, Environment: s.environment, Service: "shop",
+		Redis: s.redis, Environment: s.environment, Service: "shop",
+		Store:      flagstore.Options{Password: password},
 		Registerer: registry, Events: []string{shop.EventCompleted},
 	})
 	if err != nil {
@@ -99,22 +100,16 @@ func run(ctx context.Context, s settings) error {
 	return serve(ctx, servers)
 }
 
-// withPassword puts the password of a file, if one is named, into the URL of the flag
-// store. Neither may be shown.
-func withPassword(store, file string) (string, error) {
+// passwordIn reads the password of the flag store; empty where no file is named.
+func passwordIn(file string) (string, error) {
 	if file == "" {
-		return store, nil
+		return "", nil
 	}
 	password, err := os.ReadFile(file)
 	if err != nil {
 		return "", rampart.Errorf(rampart.Invalid, "the password of the flag store cannot be read").Because(err)
 	}
-	u, err := url.Parse(store)
-	if err != nil {
-		return "", rampart.Errorf(rampart.Invalid, "the flag store's address is no URL").WithHint("write redis://user@host:port")
-	}
-	u.User = url.UserPassword(u.User.Username(), strings.TrimSpace(string(password)))
-	return u.String(), nil
+	return strings.TrimSpace(string(password)), nil
 }
 
 // serve serves each handler at its address until the context ends or one of them
