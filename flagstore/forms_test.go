@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -221,6 +222,39 @@ func TestStoreOutlivesItsSentinels(t *testing.T) {
 	require.ErrorContains(t, err, "no sentinel")
 	require.ErrorContains(t, err, w.Sentinels()[0])
 	require.Contains(t, rampart.HintOf(err), "sentinels run")
+}
+
+func TestSentinelThatHangsHoldsNothingUp(t *testing.T) {
+	w := redistest.StartSentinel(t)
+	w.FreezeSentinel()
+	s := dialed(t, w.URL())
+	require.NoError(t, s.Setup(t.Context(), namespace))
+	sub := follow(t, s)
+	put(t, s, expose(1, 500))
+	require.Equal(t, began+1, next(t, sub).Flag.Version)
+}
+
+// A sentinel that has not heard of the failover names another server, as one does that
+// was cut off together with the old primary.
+func TestSentinelThatHasNotHeardIsNotBelieved(t *testing.T) {
+	w, other := redistest.StartSentinel(t), redistest.StartSentinel(t)
+	w.Failover()
+	addrs := append([]string{other.Sentinels()[0]}, w.Sentinels()...)
+	s := dialed(t, "redis+sentinel://"+strings.Join(addrs, ",")+"/"+redistest.Master)
+	require.NoError(t, s.Setup(t.Context(), namespace))
+	put(t, s, expose(1, 500))
+
+	w.StopSentinels() // so that only the one answers that is wrong
+	for range 3 {
+		sub, err := s.Follow(t.Context()) // needs a connection of its own
+		require.NoError(t, err)
+		require.NoError(t, sub.Close())
+	}
+	put(t, s, expose(2, 600))
+	require.Equal(t, rampart.Percent(600), get(t, flagstore.New(w.Second.Client(), env), "f").Flag.Exposure)
+	meta, err := flagstore.New(other.First.Client(), env).Meta(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, meta.Epoch)
 }
 
 func TestSentinelsThatKnowNoSuchPrimary(t *testing.T) {

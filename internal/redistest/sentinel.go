@@ -96,6 +96,14 @@ func (w *Watched) StopSentinels() {
 	}
 }
 
+// FreezeSentinel stops one sentinel in mid-breath, until the test ends.
+func (w *Watched) FreezeSentinel() {
+	w.t.Helper()
+	if err := w.processes[0].Signal(syscall.SIGSTOP); err != nil {
+		w.t.Fatalf("redistest: %v", err)
+	}
+}
+
 // Failover promotes the replica, whether or not the primary is there, and waits until
 // all sentinels know.
 func (w *Watched) Failover() {
