@@ -142,7 +142,7 @@ func TestABreachThatHoldsIsToldOnceWhileItLasts(t *testing.T) {
 
 func TestABreachThatHoldsKeepsTheLeaseAndOneThatTurnsBackDoesNot(t *testing.T) {
 	ends := func(r *rig) int64 { return r.flag().Lease.End }
-	r := newRig(t, pool()).ramping(time.Minute)
+	r := newRig(t, pool()).ramping(time.Hour)
 	r.mode = activities.Guard
 	r.value["pool"] = 61
 	r.look()
@@ -152,7 +152,7 @@ func TestABreachThatHoldsKeepsTheLeaseAndOneThatTurnsBackDoesNot(t *testing.T) {
 	r.look()
 	require.Greater(t, ends(r), before+(50*time.Minute).Milliseconds())
 
-	r = newRig(t).ramping(time.Minute)
+	r = newRig(t).ramping(time.Hour)
 	r.value["errors"] = 9
 	r.look()
 	r.put("rita", rampart.Pen{Owner: launch, Fence: r.version + 1}, r.flag().Flag, time.Minute)
