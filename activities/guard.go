@@ -59,7 +59,7 @@ func (a *Activities) compare(in WatchInput, got flagstore.Guard) Watched {
 		a.Meter.drifted(a.Store.Environment(), "watch")
 		return Watched{Found: FoundLoss, Reason: reason}
 	}
-	if silent := in.Lease.D() - got.Left; in.Lease > 0 && got.Left > 0 && silent >= in.softEnd() {
+	if silent := min(in.Lease, got.Flag.Lease).D() - got.Left; in.Lease > 0 && got.Left > 0 && silent >= in.softEnd() {
 		return Watched{Found: FoundLate, Reason: fmt.Sprintf("nobody had guarded %s for %s, longer than the %s that its lease may be left alone; nothing was raised on what was not seen",
 			in.Flag, rampart.Duration(silent.Truncate(time.Second)), rampart.Duration(in.softEnd()))}
 	}
