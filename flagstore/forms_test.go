@@ -155,9 +155,7 @@ func TestFailoverIsFollowed(t *testing.T) {
 	s := dialed(t, w.URL())
 	require.NoError(t, s.Setup(t.Context(), namespace))
 	put(t, s, expose(1, 500))
-	before := kill(t, s, "ann", "fire")
-	require.Equal(t, 1, before.Replicas)
-	require.Equal(t, 1, before.Replicated)
+	require.Equal(t, 1, killReplicated(t, s, "ann", "fire").Replicas)
 	sub := follow(t, s)
 
 	// The old primary is cut off from the sentinels and from its replica, but not
@@ -320,8 +318,7 @@ func TestPrimaryOfAClusterMoves(t *testing.T) {
 	put(t, s, expose(1, 500))
 	holder := c.Holding(state)
 	replica := c.AddReplica(holder)
-	killed := kill(t, s, "ann", "fire")
-	require.Equal(t, 1, killed.Replicated)
+	killReplicated(t, s, "ann", "fire")
 
 	c.Promote(replica)
 	require.Eventually(t, func() bool {
