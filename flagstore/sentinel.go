@@ -60,7 +60,7 @@ func findBySentinel(a address, opts Options) *sentinels {
 	}
 	for _, host := range a.hosts {
 		o := &redis.Options{Addr: host, Username: opts.SentinelUser, Password: opts.SentinelPassword, TLSConfig: a.common.TLSConfig}
-		tame(o, min(sentinelWithin, a.common.DialTimeout))
+		tame(o, a.common.DialTimeout) // one answer has sentinelWithin; a handshake may take longer, once
 		o.PoolSize = 2
 		s.all = append(s.all, redis.NewClient(o))
 	}
