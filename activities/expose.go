@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -44,6 +45,9 @@ func (a *Activities) Acquire(ctx context.Context, in AcquireInput) (Acquired, er
 		return Acquired{}, refused(err)
 	}
 	entry, err := a.Store.Get(ctx, plan.Flag)
+	if err != nil && a.emptied(ctx) {
+		return Acquired{}, fmt.Errorf("the store was emptied, and is being restored: %w", err)
+	}
 	if err != nil {
 		return Acquired{}, refused(err)
 	}
@@ -60,6 +64,13 @@ func (a *Activities) Acquire(ctx context.Context, in AcquireInput) (Acquired, er
 		return Acquired{}, refused(err)
 	}
 	return Acquired{Plan: plan, Flag: got.Flag, Version: got.Version, Revision: got.Revision, Trust: a.Identity.Trust()}, nil
+}
+
+// emptied reports whether the store has lost everything, and has not been restored
+// yet. The epoch comes last.
+func (a *Activities) emptied(ctx context.Context) bool {
+	meta, err := a.Store.Meta(ctx)
+	return err == nil && meta.Epoch == ""
 }
 
 // from makes a plan one of a relaunch. What was exposed before may be so again without

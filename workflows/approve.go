@@ -17,7 +17,12 @@ import (
 type arrival struct {
 	approval rampart.Approval
 	at       time.Time
+	voided   int // how often approvals had been voided then
 }
+
+// maxArrivals is how many approvals may wait to be verified: more than there are people
+// to give one.
+const maxArrivals = 100
 
 // listenForApprovals receives approvals raw, so that one that cannot be read is told
 // in the launch's story and holds up nothing.
@@ -35,7 +40,21 @@ func (l *launch) listenForApprovals(ctx workflow.Context) {
 				l.record(ctx, "", "an approval could not be read (%v) and changes nothing", err)
 				continue
 			}
-			l.inbox = append(l.inbox, arrival{approval: a, at: workflow.Now(ctx)})
+			if len(l.inbox) >= maxArrivals {
+				l.record(ctx, a.By, "approval of %s does not count: %d others wait to be verified", a.Phase, maxArrivals)
+				continue
+			}
+			l.inbox = append(l.inbox, arrival{approval: a, at: workflow.Now(ctx), voided: l.voided})
+			if l.version < 1 {
+				l.verifyNext(ctx)
+			}
+		}
+	})
+	if l.version < 1 {
+		return
+	}
+	workflow.GoNamed(ctx, "verify approvals", func(ctx workflow.Context) {
+		for workflow.Await(ctx, func() bool { return len(l.inbox) > 0 }) == nil {
 			l.verifyNext(ctx)
 		}
 	})
@@ -61,7 +80,10 @@ func (l *launch) verifyNext(ctx workflow.Context) {
 		l.record(ctx, got.approval.By, "approval of %s does not count: %s", got.approval.Phase, why)
 		return
 	}
-	voided := l.voided
+	voided := got.voided
+	if l.version < 1 {
+		voided = l.voided
+	}
 	var v activities.Verified
 	err := workflow.ExecuteActivity(l.writing(ctx, "who approved "+string(got.approval.Phase)), do.VerifyApproval,
 		activities.VerifyInput{Flag: l.plan.Flag, Run: l.runID, Approval: got.approval}).Get(ctx, &v)

@@ -47,8 +47,10 @@ func (l *launch) free() bool { return l.paused == nil && l.onHold == nil }
 func (l *launch) stand(ctx workflow.Context, s standing) error {
 	for s.done == nil || !s.done() {
 		l.stood++
-		if err := l.mendLoss(ctx); err != nil {
-			return err
+		if l.version < 1 || !exposing(l.flag) { // else a watch goes on meanwhile
+			if err := l.mendLoss(ctx, never); err != nil {
+				return err
+			}
 		}
 		if s.done == nil && l.reconsent {
 			if err := l.consentAgain(ctx, never); err != nil {
@@ -123,8 +125,9 @@ func (l *launch) look(ctx workflow.Context, mode activities.Mode, s standing) (a
 			return activities.Watched{}, nil
 		}
 		// The watch goes on meanwhile: its heartbeat is all that is left of the evidence,
-		// and would be lost with it.
-		if err := l.mendLoss(ctx); err != nil {
+		// and would be lost with it. What it finds is heeded first.
+		unwanted := func() bool { return f.IsReady() || intervened() }
+		if err := l.mendLoss(ctx, unwanted); err != nil && err != errCalledOff {
 			return activities.Watched{}, err
 		}
 	}
@@ -243,23 +246,32 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 	return false, nil
 }
 
-// mendLoss writes the document again after the sweep has found the store empty.
-func (l *launch) mendLoss(ctx workflow.Context) error {
+// mendLoss writes the document again after it was lost, unless somebody intervenes
+// meanwhile: then it is still to be done.
+func (l *launch) mendLoss(ctx workflow.Context, unwanted func() bool) error {
 	if l.lost == "" {
 		return nil
 	}
 	why := l.lost
 	l.lost = ""
-	return l.rewrite(ctx, why)
+	err := l.rewriteUnless(ctx, unwanted, why)
+	if err == errCalledOff && l.lost == "" {
+		l.lost = why
+	}
+	return err
 }
 
 // rewrite puts the document that the launch stands on back into the store. The history
 // of the flag is to say why it was written.
 func (l *launch) rewrite(ctx workflow.Context, why string) error {
+	return l.rewriteUnless(ctx, never, why)
+}
+
+func (l *launch) rewriteUnless(ctx workflow.Context, unwanted func() bool, why string) error {
 	l.record(ctx, "", "the store has another document (%s); writing it again", why)
 	f := l.flag
 	f.Reason = why
-	return l.write(ctx, "restore", f)
+	return l.writeUnless(ctx, unwanted, "restore", f)
 }
 
 // holdOn stops the promotion until a person decides.

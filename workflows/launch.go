@@ -34,7 +34,6 @@ func Launch(ctx workflow.Context, in LaunchInput) (rampart.Outcome, error) {
 }
 
 func (l *launch) run(ctx workflow.Context) (rampart.Outcome, error) {
-	l.consentLasts = workflow.GetVersion(ctx, "consent-lasts-until-entered", workflow.DefaultVersion, 1) == 1
 	if err := l.acquire(ctx); err != nil {
 		return l.abandon(ctx, err)
 	}

@@ -66,7 +66,7 @@ func (l *launch) consent(ctx workflow.Context, entering int, changed func() bool
 	if err := l.ask(ctx, entering, changed); err != nil {
 		return err
 	}
-	if !l.consentLasts { // as it was before the calendar came: nothing voids what was given
+	if l.version < 1 {
 		l.asking = none
 	}
 	return nil

@@ -38,8 +38,9 @@ type launch struct {
 	warnings  []string
 	from      rampart.Phase // of a relaunch
 	trust     rampart.Trust
-	revised   int             // how often the plan was amended
-	amenders  map[string]bool // who did that
+	version   workflow.Version // of the walk: see walkVersion
+	revised   int              // how often the plan was amended
+	amenders  map[string]bool  // who did that
 
 	// The flag, and the right to write it.
 	flag         rampart.Flag
@@ -60,9 +61,10 @@ type launch struct {
 	at           int // stage
 	phase        rampart.Phase
 	step         int
-	inside       bool // the stage was entered
-	exposed      bool // the step's exposure was written
-	raising      bool // a higher one is being written
+	inside       bool        // the stage was entered
+	exposed      bool        // the step's exposure was written
+	raising      bool        // a higher one is being written
+	unwanted     func() bool // calls off the write under way
 	baking       bool
 	cooling      bool
 	retries      int // how often it may step back; the error budget is shared out by it
@@ -86,12 +88,11 @@ type launch struct {
 	voided  int    // counts the times that approvals were voided
 	asking  int    // stage whose approval is awaited; none: of none
 
-	reconsent    bool    // to the stage that the launch stands in, because it was amended
-	consentLasts bool    // until the stage is entered, so that what is found meanwhile can void it
-	awaits       awaited // besides people
-	stood        int     // counts stays at an exposure
-	inbox        []arrival
-	approved     []rampart.Approval
+	reconsent bool    // to the stage that the launch stands in, because it was amended
+	awaits    awaited // besides people
+	stood     int     // counts stays at an exposure
+	inbox     []arrival
+	approved  []rampart.Approval
 
 	// What people see.
 	state      rampart.State
@@ -130,13 +131,20 @@ type advance struct {
 	refusal  string
 }
 
+// walkVersion tells launches that began with this code from those of histories that
+// are older, which go on as they began. Since version 1 consent lasts until a stage is
+// entered, so that what is found meanwhile voids it; approvals are taken in while
+// another is verified; and a write that is not wanted any more is called off.
+const walkVersion = 1
+
 func newLaunch(ctx workflow.Context, in LaunchInput) (*launch, error) {
 	plan := in.Plan // what it leaves open comes with the pen
 	info := workflow.GetInfo(ctx)
 	l := &launch{
 		id: info.WorkflowExecution.ID, runID: info.FirstRunID,
 		plan: plan, source: in.Source, startedBy: in.StartedBy, startedAt: workflow.Now(ctx), warnings: in.Warnings,
-		from: in.From, amenders: map[string]bool{}, told: map[string]int64{}, asking: none,
+		version: workflow.GetVersion(ctx, "walk", workflow.DefaultVersion, walkVersion),
+		from:    in.From, amenders: map[string]bool{}, told: map[string]int64{}, asking: none,
 	}
 	if l.runID == "" {
 		l.runID = info.WorkflowExecution.RunID
@@ -193,7 +201,7 @@ func message(err error) string {
 // as many as it takes.
 func (l *launch) writing(ctx workflow.Context, summary string) workflow.Context {
 	options := workflow.ActivityOptions{
-		StartToCloseTimeout: 10 * time.Second, Summary: summary, RetryPolicy: patiently,
+		StartToCloseTimeout: 10 * time.Second, Summary: summary, RetryPolicy: patiently, WaitForCancellation: l.unwanted != nil,
 		ScheduleToCloseTimeout: workflow.GetActivityOptions(ctx).ScheduleToCloseTimeout, // of a raise
 	}
 	if l.urgent {

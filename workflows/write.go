@@ -1,9 +1,11 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/rampart-dev/rampart"
@@ -14,22 +16,30 @@ import (
 // gates said yes then, and nobody watches them meanwhile.
 const raisePatience = time.Minute
 
+// errCalledOff is that of a write which is not wanted any more.
+var errCalledOff = errors.New("called off")
+
 // raise exposes more. Where the store does not answer in time the launch guards on
-// where it is, until the gates and the store answer, and tries again.
+// where it is, until the gates and the store answer, and tries again. So it does where
+// somebody pauses the launch, or it is held, before the raise has come through.
 func (l *launch) raise(ctx workflow.Context, f rampart.Flag) error {
 	for {
-		l.raising = true
 		patience := workflow.WithScheduleToCloseTimeout(ctx, raisePatience)
 		if !exposing(l.flag) {
 			patience = ctx
 		}
 		l.reaches(ctx, f)
-		err := l.write(patience, "expose", f)
+		l.raising = true
+		err := l.writeUnless(patience, func() bool { return !l.free() }, "expose", f)
 		l.raising = false
-		if !gaveUp(err) {
+		switch {
+		case err == errCalledOff:
+			l.lost = "a raise to " + reach(f) + " was called off" // an attempt of it may come through yet
+		case gaveUp(err):
+			l.record(ctx, "", "the flag store did not take %s within %s; guarding on at %s", reach(f), rampart.Duration(raisePatience), reach(l.flag))
+		default:
 			return err
 		}
-		l.record(ctx, "", "the flag store did not take %s within %s; guarding on at %s", reach(f), rampart.Duration(raisePatience), reach(l.flag))
 		l.stale = true
 		if err := l.ready(ctx, none); err != nil {
 			return err
@@ -52,18 +62,53 @@ func (l *launch) reaches(ctx workflow.Context, f rampart.Flag) {
 func (l *launch) write(ctx workflow.Context, verb string, f rampart.Flag) error {
 	for {
 		in := l.writeInput(ctx, verb, f)
-		future := workflow.ExecuteActivity(l.writing(ctx, fmt.Sprintf("%s → %s", f.Name, reach(f))), do.Expose, in)
-		if err := l.await(ctx, future.IsReady); err != nil {
-			return err
-		}
-		var got activities.Exposed
-		if err := future.Get(ctx, &got); err != nil {
+		got, err := l.put(ctx, in)
+		if err != nil {
 			return err
 		}
 		if done, err := l.heard(ctx, in, got); done || err != nil {
 			return err
 		}
 	}
+}
+
+// writeUnless is write of what may become unwanted; then it answers errCalledOff.
+func (l *launch) writeUnless(ctx workflow.Context, unwanted func() bool, verb string, f rampart.Flag) error {
+	if l.version >= 1 {
+		l.unwanted = unwanted
+		defer func() { l.unwanted = nil }()
+	}
+	return l.write(ctx, verb, f)
+}
+
+// put has one document written. Whatever makes it not wanted any more calls it off, so
+// that a store that comes back finds nobody who still tries; an attempt under way then
+// is waited for, because what it did settles where the launch stands.
+func (l *launch) put(ctx workflow.Context, in activities.ExposeInput) (activities.Exposed, error) {
+	var got activities.Exposed
+	unwanted := func() bool { return l.unwanted != nil && l.unwanted() }
+	if unwanted() {
+		return got, errCalledOff
+	}
+	trying, callOff := ctx, func() {}
+	if l.version >= 1 {
+		trying, callOff = workflow.WithCancel(ctx)
+	}
+	defer callOff()
+	f := workflow.ExecuteActivity(l.writing(trying, fmt.Sprintf("%s → %s", in.Flag.Name, reach(in.Flag))), do.Expose, in)
+	if err := l.await(ctx, func() bool { return f.IsReady() || unwanted() }); err != nil {
+		return got, err
+	}
+	if !f.IsReady() {
+		callOff()
+		if err := l.await(ctx, f.IsReady); err != nil {
+			return got, err
+		}
+		if err := f.Get(ctx, &got); temporal.IsCanceledError(err) && ctx.Err() == nil {
+			return got, errCalledOff
+		}
+	}
+	return got, f.Get(ctx, &got)
 }
 
 // writeInput allocates the next fence. Fences only grow: by workflow time, and past
