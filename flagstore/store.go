@@ -137,9 +137,8 @@ func (s *Store) namespace() string {
 
 // Another node may have become primary a moment ago.
 const (
-	moves     = 4                     // attempts to find it
-	moveSoon  = 20 * time.Millisecond // before the second of them, doubled before the next
-	moveNever = "a %T is no client of one Redis, of Sentinel or of a cluster"
+	moves    = 4                     // attempts to find it
+	moveSoon = 20 * time.Millisecond // after the first of them, doubled after the next
 )
 
 // onPrimary does what must be done at the one node that holds the environment.
@@ -153,7 +152,7 @@ func (s *Store) onPrimary(ctx context.Context, do func(primary *redis.Client) er
 		if err == nil || attempt == moves || !s.moved(ctx, err) {
 			return err
 		}
-		timer := time.NewTimer(moveSoon << attempt)
+		timer := time.NewTimer(moveSoon << (attempt - 1))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -170,7 +169,7 @@ func (s *Store) primary(ctx context.Context) (*redis.Client, error) {
 	case *redis.Client:
 		return rdb, nil
 	}
-	return nil, fmt.Errorf(moveNever, s.rdb)
+	return nil, fmt.Errorf("a %T is no client of one Redis, of Sentinel or of a cluster", s.rdb)
 }
 
 // moved reports whether a node has said that another one is the primary, and did
