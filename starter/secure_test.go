@@ -2,9 +2,6 @@ package starter_test
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,94 +31,6 @@ const (
 	tick     = 20 * time.Millisecond
 )
 
-// A gatekeeper stands before Temporal and speaks TLS only with those who have a
-// certificate of an authority that it trusts.
-type gatekeeper struct {
-	t       *testing.T
-	address string
-
-	mu      sync.Mutex
-	clients *x509.CertPool
-	open    map[net.Conn]bool
-}
-
-func guardTemporal(t *testing.T, temporal string, certs redistest.Certificates) *gatekeeper {
-	t.Helper()
-	g := &gatekeeper{t: t, open: map[net.Conn]bool{}}
-	g.trust(certs.CA)
-	pair, err := tls.LoadX509KeyPair(certs.ServerCert, certs.ServerKey)
-	require.NoError(t, err)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			return &tls.Config{
-				MinVersion: tls.VersionTLS12, NextProtos: []string{"h2"}, Certificates: []tls.Certificate{pair},
-				ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: g.clients,
-			}, nil
-		},
-	})
-	require.NoError(t, err)
-	g.address = l.Addr().String()
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			in, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { g.pass(in, temporal) })
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); g.hangUp(); all.Wait() })
-	return g
-}
-
-// trust lets those in from now on who have a certificate of this authority.
-func (g *gatekeeper) trust(authority string) {
-	g.t.Helper()
-	pem, err := os.ReadFile(authority)
-	require.NoError(g.t, err)
-	pool := x509.NewCertPool()
-	require.True(g.t, pool.AppendCertsFromPEM(pem))
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.clients = pool
-}
-
-// hangUp ends all connections.
-func (g *gatekeeper) hangUp() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for c := range g.open {
-		_ = c.Close()
-	}
-}
-
-func (g *gatekeeper) pass(in net.Conn, temporal string) {
-	out, err := net.Dial("tcp", temporal)
-	if err != nil {
-		_ = in.Close()
-		return
-	}
-	g.mu.Lock()
-	g.open[in], g.open[out] = true, true
-	g.mu.Unlock()
-	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{in, out}, {out, in}} {
-		both.Go(func() {
-			_, _ = io.Copy(way[0], way[1])
-			_ = in.Close()
-			_ = out.Close()
-		})
-	}
-	both.Wait()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.open, in)
-	delete(g.open, out)
-}
-
 // secured are options that the gatekeeper lets in.
 func secured(address string, certs redistest.Certificates) starter.Options {
 	return starter.Options{Environment: "secured", Temporal: address, TLS: starter.TLS{
@@ -131,7 +40,7 @@ func secured(address string, certs redistest.Certificates) starter.Options {
 
 func TestTemporalIsReachedWithAClientCertificateThatIsRotated(t *testing.T) {
 	first, second := redistest.NewCertificates(t), redistest.NewCertificates(t)
-	g := guardTemporal(t, temporaltest.Shared(t).Address(), first)
+	g := temporaltest.Guard(t, temporaltest.Shared(t), first.ServerCert, first.ServerKey, first.CA)
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key")
 	install := func(c redistest.Certificates) {
@@ -140,16 +49,16 @@ func TestTemporalIsReachedWithAClientCertificateThatIsRotated(t *testing.T) {
 		copyFile(t, c.ClientKey, key)
 	}
 	install(first)
-	o := secured(g.address, first)
+	o := secured(g.Address(), first)
 	o.TLS.Cert, o.TLS.Key = cert, key
 	s := dial(t, o)
 	id, err := s.NamespaceID(t.Context())
 	require.NoError(t, err)
 	require.NotEmpty(t, id)
 
-	g.trust(second.CA)
+	g.Trust(second.CA)
 	install(second)
-	g.hangUp()
+	g.HangUp()
 	require.Eventually(t, func() bool {
 		again, err := s.NamespaceID(t.Context())
 		return err == nil && again == id
@@ -158,8 +67,8 @@ func TestTemporalIsReachedWithAClientCertificateThatIsRotated(t *testing.T) {
 
 func TestWhoIsNotLetInByTemporalIsToldWhy(t *testing.T) {
 	certs, others := redistest.NewCertificates(t), redistest.NewCertificates(t)
-	temporal := temporaltest.Shared(t).Address()
-	g := guardTemporal(t, temporal, certs)
+	temporal := temporaltest.Shared(t)
+	g := temporaltest.Guard(t, temporal, certs.ServerCert, certs.ServerKey, certs.CA)
 	for _, c := range []struct {
 		name   string
 		change func(*starter.Options)
@@ -179,12 +88,12 @@ func TestWhoIsNotLetInByTemporalIsToldWhy(t *testing.T) {
 			rampart.Invalid, "is not trusted", "--temporal-tls-server-name"},
 		{"without TLS", func(o *starter.Options) { o.TLS = starter.TLS{} },
 			rampart.Unreachable, "hangs up", "--temporal-tls"},
-		{"with TLS where there is none", func(o *starter.Options) { o.Temporal = temporal },
+		{"with TLS where there is none", func(o *starter.Options) { o.Temporal = temporal.Address() },
 			rampart.Invalid, "speaks no TLS", "--temporal-tls"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			o := secured(g.address, certs)
+			o := secured(g.Address(), certs)
 			c.change(&o)
 			s := dial(t, o)
 			s.Patience = patience / 10
