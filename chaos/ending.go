@@ -144,6 +144,9 @@ func (l *launch) leave(ctx context.Context) {
 	killed := l.requireLeft(ctx, *out)
 	l.measure(*out)
 	l.again(*out)
+	if l.walk.Harmed() { // the next launch is not to be held to account for the last requests of this one
+		pause(ctx, 3*scrape)
+	}
 	switch {
 	case killed: // be it after the goal was reached
 		l.restore(ctx)

@@ -27,6 +27,9 @@ func newPlan(flag string, chance *rand.Rand) rampart.Plan {
 	if chance.IntN(3) == 0 {
 		consent = &rampart.Approvals{Groups: []string{"product", "engineering"}}
 	}
+	if chance.IntN(4) == 0 { // then it is held, and somebody must ask again
+		consent.Expire = rampart.Duration(5 * time.Second)
+	}
 	breach := &rampart.Policy{Action: rampart.ActTurnBack}
 	if chance.IntN(3) == 0 {
 		breach = &rampart.Policy{Action: rampart.ActStepBack, CoolDown: rampart.Duration(4 * time.Second), Attempts: 1 + chance.IntN(2)}

@@ -65,7 +65,7 @@ func (s *soak) reportLaunches(b *strings.Builder) {
 		fmt.Fprintf(b, "| %s | %d |\n", ending, endings[ending])
 	}
 	harmed, launched, unharmed := s.breaches()
-	fmt.Fprintf(b, "\nThe on arm of %d launches was made to fail; %d of them ended launched. %d were turned back by a breach though nobody had broken them: "+
+	fmt.Fprintf(b, "\nThe on arm of %d launches was made to fail; %d of them ended launched. %d others were turned back by a breach: "+
 		"killed services take their counts with them.\n", harmed, launched, unharmed)
 }
 
