@@ -7,8 +7,10 @@ import (
 	"flag"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -59,23 +61,26 @@ func TestGoldenHistoriesReplay(t *testing.T) {
 
 // Each ending has a history, so that a new one is not forgotten.
 func TestEveryEndingHasAGoldenHistory(t *testing.T) {
-	for _, name := range []string{
-		"launched", "breach", "blind", "killed", "register", "person", "rejected", "superseded", "cancelled", "failed", "held", "flag",
+	endings := []string{"launched", "breach", "blind", "killed", "register", "person", "rejected", "superseded", "cancelled", "failed", "held", "flag"}
+	for edition, names := range map[string][]string{
+		"1":     endings,
+		edition: append(endings, "stepped-back", "amended", "relaunched", "awaited", "expired"),
 	} {
-		_, err := os.Stat(filepath.Join(histories, name+"-1.json"))
-		require.NoError(t, err, "run go test ./workflows -run 'TestRecorded|TestARefusedPlanIsRecorded' -record")
+		for _, name := range names {
+			_, err := os.Stat(filepath.Join(histories, name+"-"+edition+".json"))
+			require.NoError(t, err, "run go test ./workflows -run 'TestRecorded|TestARefusedPlanIsRecorded' -record")
+		}
 	}
 }
+
+// edition counts the times that the commands of a launch were changed; each has all
+// histories anew, besides those that are there.
+const edition = "2"
 
 // TestRecordedEndings walks one launch to each ending on a real Temporal and a real Redis, in
 // seconds, and checks the ending. With -record it keeps the histories.
 func TestRecordedEndings(t *testing.T) {
-	tests := map[string]struct {
-		plan  func(*rampart.Plan)
-		steer func(*recorder)
-		want  rampart.State
-		cause rampart.Cause
-	}{
+	tests := map[string]recorded{
 		"launched": {
 			steer: func(r *recorder) { r.approveAll() }, want: rampart.Launched,
 		},
@@ -153,6 +158,7 @@ func TestRecordedEndings(t *testing.T) {
 			want: rampart.Launched,
 		},
 	}
+	maps.Copy(tests, detours)
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,6 +178,91 @@ func TestRecordedEndings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A recorded launch is steered to an ending.
+type recorded struct {
+	plan  func(*rampart.Plan)
+	steer func(*recorder)
+	want  rampart.State
+	cause rampart.Cause
+}
+
+// detours do not take the shortest way.
+var detours = map[string]recorded{
+	"stepped-back": {
+		plan: func(p *rampart.Plan) {
+			p.Gates[0].OnBreach = &rampart.Policy{Action: rampart.ActStepBack, CoolDown: seconds(1), Attempts: 2}
+		},
+		steer: func(r *recorder) {
+			r.reach(500)
+			r.value.Store(9)
+			r.await(func(p rampart.Progress) bool { return p.State == rampart.Cooling })
+			r.value.Store(0)
+			r.approveAll()
+		},
+		want: rampart.Launched,
+	},
+	"amended": {
+		plan: func(p *rampart.Plan) { p.Stages[2].Steps[0].Hold = seconds(4) },
+		steer: func(r *recorder) {
+			r.reach(500)
+			r.amend(func(p *rampart.Plan) { p.Stages[3].Steps[0].Percent = 8000 })
+			r.approve(rampart.MaxPowerRamp, "ann@example.com")
+			r.reach(5000)
+			r.amend(func(p *rampart.Plan) { p.Stages[2].Approvals = &rampart.Approvals{Count: 2} })
+			r.approve(rampart.MaxPowerRamp, "ann@example.com")
+			r.approve(rampart.MaxPowerRamp, "eve@example.com")
+			r.approve(rampart.Scalability, "ann@example.com")
+		},
+		want: rampart.Launched,
+	},
+	"relaunched": {
+		steer: func(r *recorder) {
+			r.reach(500)
+			r.ask(r.s.TurnBack, rampart.Ask{By: "bo", Reason: "a fix is on its way"})
+			_, err := r.s.Wait(r.t.Context(), r.plan.Flag)
+			require.NoError(r.t, err)
+			require.Eventually(r.t, func() bool {
+				_, err := r.s.Start(r.t.Context(), starter.Launching{Plan: r.plan, By: "rita", From: rampart.Debug})
+				return err == nil
+			}, time.Minute, 50*time.Millisecond, "the flag's own workflow hears of the end")
+			r.approve(rampart.Debug, "ann@example.com")
+			r.approveAll()
+		},
+		want: rampart.Launched,
+	},
+	"awaited": {
+		plan: func(p *rampart.Plan) {
+			most := 1.0
+			p.Calendar = &rampart.Calendar{Zone: "Europe/Berlin", Promote: "mon-sun 00:00-24:00"}
+			p.Requires = []rampart.Requirement{{Query: "incidents", Max: &most}}
+		},
+		steer: func(r *recorder) {
+			r.value.Store(9)
+			r.await(func(p rampart.Progress) bool { return p.WaitingFor == rampart.ForRequirement })
+			r.value.Store(0)
+			r.approveAll()
+		},
+		want: rampart.Launched,
+	},
+	"expired": {
+		plan: func(p *rampart.Plan) { p.Stages[2].Approvals = &rampart.Approvals{Count: 1, Expire: seconds(2)} },
+		steer: func(r *recorder) {
+			r.await(func(p rampart.Progress) bool { return p.State == rampart.Held })
+			r.await(func(p rampart.Progress) bool { // on a slow machine it may expire again
+				switch {
+				case p.State == rampart.Held:
+					_, _ = r.s.Resume(r.t.Context(), r.plan.Flag, rampart.Ask{By: "bo", Reason: "they are back"})
+				case p.Asking == rampart.MaxPowerRamp:
+					_, _ = r.s.Approve(r.t.Context(), r.plan.Flag, rampart.Approval{Phase: p.Asking, By: "ann@example.com"})
+				}
+				return p.Exposure >= 5000
+			})
+			r.approve(rampart.Scalability, "ann@example.com")
+		},
+		want: rampart.Launched,
+	},
 }
 
 func TestARefusedPlanIsRecordedAsFailed(t *testing.T) {
@@ -290,15 +381,31 @@ func (r *recorder) ask(do func(context.Context, string, rampart.Ask) (string, er
 func (r *recorder) approveAll() {
 	r.t.Helper()
 	for _, phase := range []rampart.Phase{rampart.MaxPowerRamp, rampart.Scalability} {
-		r.await(func(p rampart.Progress) bool { return p.Asking == phase })
-		_, err := r.s.Approve(r.t.Context(), r.plan.Flag, rampart.Approval{Phase: phase, By: "ann@example.com"})
-		require.NoError(r.t, err)
+		r.approve(phase, "ann@example.com")
 	}
+}
+
+func (r *recorder) approve(phase rampart.Phase, by string) {
+	r.t.Helper()
+	r.await(func(p rampart.Progress) bool { return p.Asking == phase })
+	_, err := r.s.Approve(r.t.Context(), r.plan.Flag, rampart.Approval{Phase: phase, By: by})
+	require.NoError(r.t, err)
+}
+
+func (r *recorder) amend(change func(*rampart.Plan)) {
+	r.t.Helper()
+	r.plan.Stages = slices.Clone(r.plan.Stages)
+	for i := range r.plan.Stages {
+		r.plan.Stages[i].Steps = slices.Clone(r.plan.Stages[i].Steps)
+	}
+	change(&r.plan)
+	_, err := r.s.Amend(r.t.Context(), starter.Amendment{Plan: r.plan, By: "bo", Reason: "second thoughts"})
+	require.NoError(r.t, err)
 }
 
 // keep records a history, unless the ending has one.
 func (r *recorder) keep(name, workflowID string) {
-	file := filepath.Join(histories, name+"-1.json")
+	file := filepath.Join(histories, name+"-"+edition+".json")
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) || !*record {
 		return
 	}
