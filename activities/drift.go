@@ -65,6 +65,15 @@ func (a *Activities) compareAll(ctx context.Context, seen *Swept, entries []flag
 	differ, stored := map[string]string{}, map[string]bool{}
 	var failed errorsOf
 	asked, restored := 0, 0
+	ask := func(name string) {
+		if asked++; asked > attestedAtOnce {
+			return
+		}
+		activity.RecordHeartbeat(ctx, *seen)
+		if err := a.Intents.Attest(ctx, name); err != nil {
+			failed.add(fmt.Errorf("ask what is meant by %s: %w", name, err))
+		}
+	}
 	for _, e := range entries {
 		name := e.Flag.Name
 		stored[name] = true
@@ -72,15 +81,17 @@ func (a *Activities) compareAll(ctx context.Context, seen *Swept, entries []flag
 		switch {
 		case !known || a.answering(e) != "": // a flag without a workflow, or under a launch
 		case meant == Unattested:
-			if asked++; asked <= attestedAtOnce {
-				failed.add(wrapped("ask what is meant by "+name, a.Intents.Attest(ctx, name)))
-			}
+			ask(name)
 		case meant != Launched && !attests(meant, e):
 			differ[name] = meant + " / " + Attestation(e.Flag, e.Kill)
 		}
 	}
 	for name, meant := range attested { // removed by hand altogether
-		if !stored[name] && meant != Launched && meant != Unattested {
+		switch {
+		case stored[name] || meant == Launched:
+		case meant == Unattested:
+			ask(name)
+		default:
 			differ[name] = meant
 		}
 	}
@@ -120,11 +131,4 @@ func attests(meant string, e flagstore.Entry) bool {
 	}
 	return version == e.Flag.Version && e.Unreadable == "" && kill >= meantKill &&
 		flagstore.SameDigest(digest, flagstore.Digest(e.Flag))
-}
-
-func wrapped(do string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", do, err)
 }

@@ -26,7 +26,11 @@ func (p *process) pages() []string {
 	if p.config.Page == "" {
 		return p.channels.Names()
 	}
-	return strings.Split(p.config.Page, ",")
+	var names []string
+	for name := range strings.SplitSeq(p.config.Page, ",") {
+		names = append(names, strings.TrimSpace(name))
+	}
+	return names
 }
 
 // checkPages refuses a channel that is not there: nobody would notice before it is
