@@ -2,10 +2,14 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
@@ -62,60 +66,89 @@ func (a *Activities) compareAll(ctx context.Context, seen *Swept, entries []flag
 		return "", fmt.Errorf("documents were not compared: %w", err)
 	}
 	seen.Compared = now.clock.UnixMilli()
-	differ, stored := map[string]string{}, map[string]bool{}
-	var failed errorsOf
-	asked, restored := 0, 0
-	ask := func(name string) {
-		if asked++; asked > attestedAtOnce {
-			return
-		}
-		activity.RecordHeartbeat(ctx, *seen)
-		if err := a.Intents.Attest(ctx, name); err != nil {
-			failed.add(fmt.Errorf("ask what is meant by %s: %w", name, err))
-		}
+	differ, silent := a.differences(entries, attested)
+	failed := a.attest(ctx, seen, silent)
+	restored, err := a.restoreDiffering(ctx, seen, differ)
+	if restored > 0 {
+		return fmt.Sprintf(", %d edited by hand and restored", restored), errors.Join(failed, err)
 	}
+	return "", errors.Join(failed, err)
+}
+
+// differences returns by flag how what is stored differs from what is meant, and the
+// flags of which nothing is known.
+func (a *Activities) differences(entries []flagstore.Entry, attested map[string]string) (differ map[string]string, silent []string) {
+	differ = map[string]string{}
+	stored := map[string]bool{}
 	for _, e := range entries {
 		name := e.Flag.Name
 		stored[name] = true
-		meant, known := attested[name]
-		switch {
-		case !known || a.answering(e) != "": // a flag without a workflow, or under a launch
-		case meant == Unattested:
-			ask(name)
-		case meant != Launched && !attests(meant, e):
+		if meant, known := attested[name]; known && a.answering(e) == "" && meant != Launched && meant != Unattested && !attests(meant, e) {
 			differ[name] = meant + " / " + Attestation(e.Flag, e.Kill)
 		}
 	}
-	for name, meant := range attested { // removed by hand altogether
+	for name, meant := range attested {
 		switch {
-		case stored[name] || meant == Launched:
 		case meant == Unattested:
-			ask(name)
-		default:
+			silent = append(silent, name)
+		case meant != Launched && !stored[name]: // removed by hand altogether
 			differ[name] = meant
 		}
 	}
+	return differ, silent
+}
+
+// attest asks flags to show what they mean, some in each pass.
+func (a *Activities) attest(ctx context.Context, seen *Swept, silent []string) error {
+	slices.Sort(silent)
+	return a.each(ctx, seen, silent[:min(len(silent), attestedAtOnce)], func(name string) error { return a.Intents.Attest(ctx, name) })
+}
+
+// restoreDiffering asks the workflows of flags that differ as they did in the pass
+// before to write what they mean. It returns how many were asked.
+func (a *Activities) restoreDiffering(ctx context.Context, seen *Swept, differ map[string]string) (int, error) {
+	var again []string
 	for name, how := range differ {
-		if seen.Differ[name] == how+wasAsked { // its workflow sees no difference: the index is behind
+		switch seen.Differ[name] {
+		case how:
+			again = append(again, name)
+		case how + wasAsked: // its workflow sees no difference: the index is behind
 			differ[name] = how + wasAsked
 		}
-		if seen.Differ[name] != how {
-			continue
-		}
-		activity.RecordHeartbeat(ctx, *seen)
+	}
+	var mu sync.Mutex
+	restored := 0
+	err := a.each(ctx, seen, again, func(name string) error {
 		if err := a.Workflows.Restore(ctx, name, "edited by hand: another document than the one that was written"); err != nil {
-			failed.add(fmt.Errorf("restore %s: %w", name, err))
-			continue
+			return err
 		}
-		restored++
-		differ[name] = how + wasAsked
 		a.Meter.drifted(a.Store.Environment(), "sweep")
-	}
+		mu.Lock()
+		defer mu.Unlock()
+		restored++
+		differ[name] += wasAsked
+		return nil
+	})
 	seen.Differ = differ
-	if restored > 0 {
-		return fmt.Sprintf(", %d edited by hand and restored", restored), failed.err()
+	return restored, err
+}
+
+// each does something for flags, some at once.
+func (a *Activities) each(ctx context.Context, seen *Swept, names []string, do func(name string) error) error {
+	var failed errorsOf
+	var all errgroup.Group
+	all.SetLimit(restoring)
+	for _, name := range names {
+		all.Go(func() error {
+			if err := do(name); err != nil {
+				failed.add(fmt.Errorf("%s: %w", name, err))
+			}
+			activity.RecordHeartbeat(ctx, *seen)
+			return nil
+		})
 	}
-	return "", failed.err()
+	_ = all.Wait()
+	return failed.err()
 }
 
 // attests reports whether what is stored is what is meant. A later kill than the one

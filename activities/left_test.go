@@ -125,6 +125,8 @@ func (w *world) Attested(context.Context) (map[string]string, error) { return w.
 
 // Attest implements activities.Intents.
 func (w *world) Attest(_ context.Context, flag string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.attests = append(w.attests, flag)
 	return nil
 }

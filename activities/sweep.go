@@ -9,7 +9,6 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
@@ -174,21 +173,8 @@ func (a *Activities) restoreAll(ctx context.Context, seen *Swept, why string) (i
 	if err != nil {
 		return 0, err
 	}
-	var failed errorsOf
-	var all errgroup.Group
-	all.SetLimit(restoring)
-	for _, name := range names {
-		all.Go(func() error {
-			if err := a.Workflows.Restore(ctx, name, why); err != nil {
-				failed.add(fmt.Errorf("restore %s: %w", name, err))
-			}
-			activity.RecordHeartbeat(ctx, *seen)
-			return nil
-		})
-	}
-	_ = all.Wait()
-	if err := failed.err(); err != nil {
-		return 0, err
+	if err := a.each(ctx, seen, names, func(name string) error { return a.Workflows.Restore(ctx, name, why) }); err != nil {
+		return 0, fmt.Errorf("restore %w", err)
 	}
 	if err := a.Store.RestoreMeta(ctx, a.Namespace); err != nil { // which leaves an epoch alone
 		return 0, err
