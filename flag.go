@@ -3,6 +3,7 @@ package rampart
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 )
 
 // A Flag is the document of one flag, as the store keeps it and readers serve it.
@@ -129,6 +130,19 @@ func (k Kill) Killers() []string {
 		return nil
 	}
 	return append([]string{k.By}, k.Also...)
+}
+
+// After returns a later register with those added who had killed before. The store does
+// so itself, unless it has forgotten them.
+func (k Kill) After(earlier Kill) Kill {
+	known := k.Killers()
+	for _, name := range earlier.Killers() {
+		if k.Killed && name != "" && !slices.Contains(known, name) && len(k.Also) < MaxKillers {
+			known = append(known, name)
+			k.Also = known[1:]
+		}
+	}
+	return k
 }
 
 // A LeaseTerm is the lease register of one flag: the version that it guards, and

@@ -154,11 +154,18 @@ func (f *flag) answer(h rampart.Handover) {
 	}
 }
 
-// learn joins what is known of the kill register: the highest version wins.
+// learn joins what is known of the kill register: the highest version wins. Who has
+// killed is remembered here as well, because a failover may make the store forget.
 func (f *flag) learn(k *rampart.Kill) {
-	if k != nil && k.Flag == f.Name && (f.Intent.Kill == nil || k.Version > f.Intent.Kill.Version) {
-		f.Intent.Kill = k
+	known := f.Intent.Kill
+	if k == nil || k.Flag != f.Name || known != nil && k.Version <= known.Version {
+		return
 	}
+	if known != nil {
+		later := k.After(*known)
+		k = &later
+	}
+	f.Intent.Kill = k
 }
 
 // drain reads what has arrived but was not yet taken in.

@@ -154,6 +154,28 @@ func TestNobodyWhoKilledIsTheSecondPersonThoughSomebodyKilledAfterwards(t *testi
 	require.False(t, r.flag().Kill.Killed)
 }
 
+func TestWhoKilledIsRememberedThoughTheStoreForgets(t *testing.T) {
+	r := newFlagRig(t)
+	var first, third *reply
+	r.at(time.Minute, func() { r.create() })
+	r.at(2*time.Minute, func() {
+		k, err := r.store.Kill(t.Context(), r.plan.Flag, "oncall", "fire")
+		require.NoError(t, err)
+		r.SignalWorkflow(rampart.SignalKilled, k.Kill)
+	})
+	r.at(3*time.Minute, func() {
+		r.redis.Restart() // and before anything is restored:
+		_, err := r.store.Kill(t.Context(), r.plan.Flag, "bo", "smoke")
+		require.NoError(t, err)
+		first = r.change(rampart.UpdateLift, rampart.Ask{By: "oncall", Reason: "mended"})
+	})
+	r.at(4*time.Minute, func() { third = r.change(rampart.UpdateLift, rampart.Ask{By: "ann", Reason: "mended"}) })
+	r.live(time.Hour)
+	require.ErrorContains(t, first.err, "was killed by oncall, who cannot restore it")
+	require.NoError(t, third.err)
+	require.False(t, r.flag().Kill.Killed)
+}
+
 func TestAnEmptiedStoreGetsFlagAndKillBack(t *testing.T) {
 	r := newFlagRig(t)
 	var before, after flagstore.Entry
