@@ -43,6 +43,7 @@ type WatchInput struct {
 	Exposing     bool                `json:"exposing"` // somebody is on, be it by rule
 	Since        time.Time           `json:"since"`    // the step began
 	FirstExposed time.Time           `json:"firstExposed"`
+	NotBefore    time.Time           `json:"notBefore,omitzero"` // the pen was taken, of a flag that was exposed before
 	Hold         rampart.Duration    `json:"hold"`
 	Every        rampart.Duration    `json:"every"`
 	Alpha        rampart.Percent     `json:"alpha"`
@@ -201,7 +202,7 @@ func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick ti
 		Flag: in.Flag, Environment: a.Store.Environment(), Alpha: in.Alpha, Gates: in.Gates,
 		Phase: in.Phase, PhaseIndex: in.PhaseIndex, Phases: in.Phases, Schedule: in.Schedule,
 		Exposure: in.Exposure, Exposing: in.Exposing,
-		At: tick, Every: in.Every.D(), FirstExposed: in.FirstExposed, StepSince: in.Since, HoldOver: over,
+		At: tick, Every: in.Every.D(), FirstExposed: in.FirstExposed, NotBefore: in.NotBefore, StepSince: in.Since, HoldOver: over,
 	}, &m.Gates)
 	if err != nil && ctx.Err() != nil {
 		return v, fmt.Errorf("judge %s: %w", in.Flag, err)

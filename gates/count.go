@@ -13,6 +13,11 @@ type CountQuery struct {
 	Every    time.Duration // how far apart instants usually are
 	Pace     time.Duration // how long after the last instant this one was planned to be; 0: Every
 	Counters []Counter
+
+	// NotBefore is when a launch took over from another one of the same flag. What a
+	// target has counted since an older sample may be of the launch before, so such a
+	// target is counted from its first sample after it on. Zero: there was none.
+	NotBefore time.Time
 }
 
 // A Counter names raw counters, and the instant since which they are counted.

@@ -42,7 +42,7 @@ func (p *Prometheus) Count(ctx context.Context, q CountQuery) []Counted {
 		}
 		f, from := found[selectors[i].metric], p.from(c.From, q)
 		p.acquaint(ctx, known, f.strangers(selectors[i], from, known), from, q)
-		answers[i] = f.count(selectors[i], from, q.To, known)
+		answers[i] = f.count(selectors[i], f.bases(from, q.NotBefore), from, q.To, known)
 		if answers[i].Err == nil {
 			answers[i].Err = p.idle(ctx, q, answers[i])
 		}
@@ -257,8 +257,39 @@ func (f found) strangers(sel selector, from time.Time, known targets) []target {
 	return all
 }
 
-// count tells by how much the series of a selector grew in (from, to].
-func (f found) count(sel selector, from, to time.Time, known targets) Counted {
+// bases returns the instants from which targets are counted whose last sample until
+// from is from before a launch took over: their first sample after it.
+func (f found) bases(from, notBefore time.Time) targets {
+	late := targets{}
+	if !notBefore.After(from.Add(-maxSampleAge)) {
+		return late
+	}
+	last, next := targets{}, targets{}
+	for _, s := range f.series {
+		for _, x := range s.samples {
+			if x.at <= from.UnixMilli() {
+				last[s.target()] = max(last[s.target()], x.at)
+			} else {
+				next.scraped(s.target(), x.at)
+				break
+			}
+		}
+	}
+	for where, at := range next {
+		if last[where] < notBefore.UnixMilli() {
+			late[where] = at
+		}
+	}
+	return late
+}
+
+// maxSampleAge is longer than any scrape interval: of counts that begin later than
+// that after a launch took over, no sample is from before it.
+const maxSampleAge = 10 * time.Minute
+
+// count tells by how much the series of a selector grew in (from, to], and those of a
+// target that has a later base from there on.
+func (f found) count(sel selector, bases targets, from, to time.Time, known targets) Counted {
 	if f.err != nil {
 		return Counted{Err: f.err}
 	}
@@ -267,7 +298,8 @@ func (f found) count(sel selector, from, to time.Time, known targets) Counted {
 		if !sel.matches(s.label) {
 			continue
 		}
-		sum, ok := grown(s.samples, from.UnixMilli(), to.UnixMilli(), known.before(s.target(), from))
+		since := max(from.UnixMilli(), bases[s.target()])
+		sum, ok := grown(s.samples, since, to.UnixMilli(), known.before(s.target(), from))
 		if !ok {
 			return Counted{Err: &NoData{fmt.Sprintf("%s has values that no counter has", sel.metric)}}
 		}

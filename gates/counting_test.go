@@ -105,6 +105,32 @@ func TestCountersAreCountedAsTheyGrew(t *testing.T) {
 		require.Equal(t, 60.0, first.Arms["on"].Sum+second.Arms["on"].Sum)
 	})
 
+	t.Run("what was counted for the launch before is not this one's", func(t *testing.T) {
+		labels := func(arm string) map[string]string {
+			return map[string]string{"flag": "again", "arm": arm, "instance": "again", "job": "shop"}
+		}
+		write(srv, "requests_total", labels("on"), to, []float64{100, 110, 150, 151, 153})
+		write(srv, "requests_total", labels("off"), to, []float64{100, 110, 150, 160, 170})
+		write(srv, "requests_total", map[string]string{"flag": "again", "arm": "none", "instance": "again", "job": "shop"}, to, []float64{gap, gap, 7, 8, 9})
+		q := query("again", to.Add(-12*time.Second), to)
+		for name, tt := range map[string]struct {
+			notBefore     time.Time
+			on, off, none float64
+		}{
+			"there was none":                     {on: 43, off: 60, none: 9},
+			"it left between two scrapes":        {notBefore: to.Add(-13 * time.Second), on: 3, off: 20, none: 2},
+			"a scrape is from after it left":     {notBefore: to.Add(-16 * time.Second), on: 43, off: 60, none: 9},
+			"it is so long ago that none is old": {notBefore: to.Add(-time.Hour), on: 43, off: 60, none: 9},
+		} {
+			q.NotBefore = tt.notBefore
+			got := source.Count(t.Context(), q)[0]
+			require.NoError(t, got.Err, name)
+			require.Equal(t, tt.on, got.Arms["on"].Sum, name)
+			require.Equal(t, tt.off, got.Arms["off"].Sum, name)
+			require.Equal(t, tt.none, got.Arms["none"].Sum, name)
+		}
+	})
+
 	t.Run("buckets and edges are kept apart", func(t *testing.T) {
 		for i, le := range []string{"0.1", "+Inf"} {
 			write(srv, "seconds_bucket", map[string]string{"flag": "kept", "arm": "off", "le": le, "instance": "x"}, to,

@@ -132,7 +132,7 @@ func (j *Judge) see(ctx context.Context, look Look, s *State) []sight {
 // count asks for the counters of all gates together, because several of them may be
 // of the same metric.
 func (j *Judge) count(ctx context.Context, look Look, s *State, at time.Time, sights []sight) {
-	q := CountQuery{Flag: look.Flag, To: at, Every: look.Every, Pace: look.pace}
+	q := CountQuery{Flag: look.Flag, To: at, Every: look.Every, Pace: look.pace, NotBefore: look.NotBefore}
 	for i, spec := range look.Gates {
 		selectors := selectorsOf(spec)
 		if len(selectors) == 0 || !look.asks(spec) {

@@ -24,6 +24,7 @@ type Look struct {
 	Every time.Duration // between two ticks
 
 	FirstExposed time.Time // zero before the first exposure
+	NotBefore    time.Time // when this launch took over from another one of the flag; zero: there was none
 	StepSince    time.Time // when the step's exposure was written
 	HoldOver     bool      // the hold is over if the gates pass
 
