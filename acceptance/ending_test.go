@@ -114,7 +114,8 @@ func TestWorkerRefusesAStoreOfAnotherNamespaceOrEnvironment(t *testing.T) {
 		says string
 	}{
 		{"another namespace", []string{"--namespace", "other"}, "belongs to another environment or Temporal namespace"},
-		{"another environment", []string{"--env", "elsewhere"}, "is not set up"},
+		// By a user who may do everything; that of one environment is refused by Redis.
+		{"another environment", []string{"--env", "elsewhere", "--redis", s.redis.URL()}, "is not set up"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, says := s.rampart(append([]string{"worker", "--listen", "127.0.0.1:0"}, c.args...)...)
