@@ -68,12 +68,12 @@ func readyAddress(listen string, args []string) (string, error) {
 func ready(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil) // #nosec G704 -- whoever runs the command may ask whom they like
 	if err != nil {
 		return rampart.Errorf(rampart.Invalid, "%q is no address to ask", address).Because(err)
 	}
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Do(req)
+	resp, err := client.Do(req) // #nosec G704 -- likewise
 	if err != nil {
 		return rampart.Errorf(rampart.Unreachable, "nobody answers").Because(err)
 	}
