@@ -9,15 +9,14 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
-	"google.golang.org/grpc"
 )
 
 // A Carrier has the failure of an attempt carry its heartbeat details, which Temporal
 // takes as it takes a heartbeat. A look is a failure anyway, so that spares one of the
 // three calls that it costs, and a verdict does not wait for it.
 //
-// The SDK does not offer this, so a Carrier sits between it and the wire: see
-// [Carrier.Intercept]. A nil Carrier sends heartbeats.
+// The SDK does not offer this, so the worker has its calls to Temporal pass by the
+// Carrier. A nil Carrier sends heartbeats.
 type Carrier struct {
 	mu     sync.Mutex
 	loads  map[string]load // by task token
@@ -61,31 +60,18 @@ func (c *Carrier) put(token string, details *commonpb.Payloads) {
 	c.loads[token] = load{details, now}
 }
 
-func (c *Carrier) get(token string) *commonpb.Payloads {
+// Load puts the details of an attempt into the call that tells of its failure.
+func (c *Carrier) Load(failed *workflowservice.RespondActivityTaskFailedRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.loads[token].details
+	if l, ok := c.loads[string(failed.GetTaskToken())]; ok {
+		failed.LastHeartbeatDetails = l.details
+	}
 }
 
-func (c *Carrier) drop(token string) {
+// Told lets go of them once that call has succeeded: until then it may be tried again.
+func (c *Carrier) Told(failed *workflowservice.RespondActivityTaskFailedRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.loads, token)
-}
-
-// Intercept is a gRPC interceptor for the client that the worker speaks to Temporal by.
-func (c *Carrier) Intercept(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	failed, ok := req.(*workflowservice.RespondActivityTaskFailedRequest)
-	if !ok {
-		return invoke(ctx, method, req, reply, cc, opts...)
-	}
-	token := string(failed.GetTaskToken())
-	if details := c.get(token); details != nil {
-		failed.LastHeartbeatDetails = details
-	}
-	err := invoke(ctx, method, req, reply, cc, opts...)
-	if err == nil { // else it may be tried again
-		c.drop(token)
-	}
-	return err
+	delete(c.loads, string(failed.GetTaskToken()))
 }

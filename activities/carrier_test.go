@@ -26,9 +26,13 @@ func TestAFailureCarriesTheHeartbeat(t *testing.T) {
 	var beats atomic.Int64
 	server := temporaltest.Start(t)
 	client, err := sdk.Dial(sdk.Options{HostPort: server.Address(), ConnectionOptions: sdk.ConnectionOptions{DialOptions: []grpc.DialOption{
-		grpc.WithChainUnaryInterceptor(carrier.Intercept, func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			if _, ok := req.(*workflowservice.RecordActivityTaskHeartbeatRequest); ok {
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			switch req := req.(type) {
+			case *workflowservice.RecordActivityTaskHeartbeatRequest:
 				beats.Add(1)
+			case *workflowservice.RespondActivityTaskFailedRequest: // as the worker does
+				carrier.Load(req)
+				defer carrier.Told(req)
 			}
 			return invoke(ctx, method, req, reply, cc, opts...)
 		}),

@@ -56,7 +56,7 @@ func open(c Config) (*process, error) {
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
 	c.Parts.Metrics = newSDKMetrics(p.registry)
 	c.Parts.Logger = sdkLog{log.Named("temporal").Sugar()}
-	c.Parts.Intercept = p.carrier.Intercept
+	c.Parts.Intercept = carrying(p.carrier)
 	if p.prometheus, err = gates.NewPrometheus(c.Prometheus); err != nil {
 		return nil, err
 	}
