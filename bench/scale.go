@@ -72,7 +72,7 @@ func (b *bench) climb(ctx context.Context, o scaling, r *reach) ([]figure.Figure
 	if err != nil {
 		return nil, err
 	}
-	table := []string{levelHeader, first.row()}
+	b.table(levelHeader, first.row())
 	off, err := b.breachMany(ctx, o, r)
 	if err != nil {
 		return nil, err
@@ -88,9 +88,8 @@ func (b *bench) climb(ctx context.Context, o scaling, r *reach) ([]figure.Figure
 		if last, err = r.watch(ctx, 3); err != nil {
 			return nil, err
 		}
-		table = append(table, last.row())
+		b.table(levelHeader, last.row())
 	}
-	b.table(table...)
 	part, busy := last.busiest()
 	b.say(fmt.Sprintf("%s used the most processor time at %d launches: %.0f %% of all cores", part, last.launches, 100*busy))
 	return []figure.Figure{
