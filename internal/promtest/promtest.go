@@ -33,6 +33,7 @@ type Target struct {
 type Config struct {
 	Interval time.Duration // between two scrapes; a second where zero
 	Targets  []Target
+	Rules    []string // files of rules, evaluated as often as targets are scraped
 	Args     []string // further arguments of prometheus
 }
 
@@ -208,7 +209,10 @@ func (s *Server) configure(cfg Config) {
 		})
 	}
 	s.write(filepath.Join(s.dir, "prometheus.json"), map[string]any{
-		"global":         map[string]any{"scrape_interval": interval.String(), "scrape_timeout": interval.String()},
+		"global": map[string]any{
+			"scrape_interval": interval.String(), "scrape_timeout": interval.String(), "evaluation_interval": interval.String(),
+		},
+		"rule_files":     cfg.Rules,
 		"scrape_configs": jobs,
 	})
 }
