@@ -80,7 +80,8 @@ type FlagChange struct {
 	Flag   Flag   `json:"flag"` // Version, ChangedAt and ChangedBy are ignored
 	By     string `json:"by"`
 	Reason string `json:"reason,omitempty"`
-	New    bool   `json:"new,omitempty"` // refuse if the flag is there already
+	New    bool   `json:"new,omitempty"`  // refuse if the flag is there already
+	Seen   int64  `json:"seen,omitempty"` // refuse if the flag was changed after this version of it; 0: do not
 }
 
 // A Handover passes the right to answer for a flag between its launch and its own workflow.

@@ -199,7 +199,8 @@ func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e rampart.Co
 			r.HarmSince = harm.Since.UnixMilli()
 		}
 	}
-	r.HoldoutClean = l.highestBeforeFinish() < rampart.Full
+	top := l.highestBeforeFinish()
+	r.HoldoutClean = top < rampart.Full && l.before <= top // earlier launches count: the salt is the same
 	r.Text = l.receiptText(out, r)
 	return r
 }
@@ -225,8 +226,8 @@ func (l *launch) receiptText(out rampart.Outcome, r rampart.Receipt) string {
 	took := rampart.Duration((time.Duration(r.EndedAt-r.StartedAt) * time.Millisecond).Truncate(time.Second))
 	switch {
 	case out.State == rampart.Launched:
-		return fmt.Sprintf("%s is launched at %s after %s: %s, %d looks at the gates, %.0f requests compared",
-			l.plan.Flag, l.flag.Exposure, took, approvals(r.Approvals), r.Looks, r.Requests)
+		return fmt.Sprintf("%s is launched at %s after %s: %s, %d looks at the gates, %.0f requests compared%s",
+			l.plan.Flag, l.flag.Exposure, took, approvals(r.Approvals), r.Looks, r.Requests, l.holdout())
 	case out.State == rampart.Superseded:
 		return fmt.Sprintf("%s: %s; this launch ended without touching it", l.plan.Flag, out.Reason)
 	case r.FirstExposed == 0:
@@ -245,6 +246,18 @@ func (l *launch) receiptText(out rampart.Outcome, r rampart.Receipt) string {
 		text += fmt.Sprintf(" At least %.0f of %.0f requests affected.", r.Affected, r.Requests)
 	}
 	return text
+}
+
+// holdout says whether the units that were kept off to the end had ever been on.
+func (l *launch) holdout() string {
+	switch top := l.highestBeforeFinish(); {
+	case top >= rampart.Full:
+		return ""
+	case l.before > top:
+		return fmt.Sprintf("; the holdout above %s was not clean: an earlier launch had exposed %s", top, l.before)
+	default:
+		return fmt.Sprintf("; the holdout above %s was clean", top)
+	}
 }
 
 func approvals(n int) string {

@@ -95,6 +95,9 @@ func (f *flag) set(ctx workflow.Context, c rampart.FlagChange) (rampart.Flag, er
 	return f.unlaunched(ctx, c.By, func() (rampart.Flag, error) {
 		doc := c.Flag
 		was := f.Intent.Flag
+		if c.Seen != 0 && was.Version > c.Seen {
+			return was, fmt.Errorf("%s was changed by %s since it was looked at; look again, and set what is still to be set", f.Name, was.ChangedBy)
+		}
 		doc.Format, doc.Salt, doc.HashVersion, doc.CreatedAt = rampart.FlagFormat, was.Salt, was.HashVersion, was.CreatedAt
 		doc.HighWater = max(was.HighWater, doc.Exposure)
 		return f.write(ctx, "set", doc, c.By, c.Reason)

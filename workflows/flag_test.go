@@ -224,3 +224,22 @@ func TestAFlagsWorkflowIsContinuedAsNewAndForgetsNothing(t *testing.T) {
 	require.EqualValues(t, 999, in.Intent.Kill.Version, "a registration and 999 signals make the thousand")
 	require.Equal(t, r.plan.Flag, in.Intent.Flag.Name)
 }
+
+func TestAFlagThatWasChangedMeanwhileIsNotSet(t *testing.T) {
+	r := newFlagRig(t)
+	var seen rampart.Flag
+	var first, second *reply
+	r.at(time.Minute, func() { r.create() })
+	r.at(2*time.Minute, func() { seen = r.flag().Flag })
+	set := func(purpose string) *reply {
+		f := seen
+		f.Purpose = purpose
+		return r.change(rampart.UpdateSet, rampart.FlagChange{Flag: f, By: "rita", Reason: "clearer", Seen: seen.Version})
+	}
+	r.at(3*time.Minute, func() { first = set("one page") })
+	r.at(4*time.Minute, func() { second = set("a page") })
+	r.live(time.Hour)
+	require.NoError(t, first.err)
+	require.ErrorContains(t, second.err, "changed by rita since it was looked at")
+	require.Equal(t, "one page", r.flag().Flag.Purpose)
+}

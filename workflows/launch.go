@@ -66,7 +66,7 @@ func (l *launch) acquire(ctx workflow.Context) error {
 	l.acquired, l.trust, l.plan, l.retries = true, got.Trust, got.Plan, got.Plan.Retries()
 	l.at = got.Plan.StageOf(l.from)
 	l.phase = l.stage().Phase
-	if got.Flag.HighWater > 0 {
+	if l.before = got.Flag.HighWater; l.before > 0 {
 		l.notBefore = workflow.Now(ctx)
 	}
 	l.flag, l.fence, l.acknowledged, l.revision = got.Flag, got.Version, got.Version, got.Revision

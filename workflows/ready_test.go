@@ -231,3 +231,29 @@ func TestARelaunchBeginsWhereTheLaunchBeforeGot(t *testing.T) {
 		})
 	}
 }
+
+func TestAReceiptSaysWhetherTheHoldoutWasClean(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before rampart.Percent
+		clean  bool
+		want   string
+	}{
+		"clean":               {clean: true, want: "the holdout above 95 % was clean"},
+		"exposed before":      {before: 9900, want: "was not clean: an earlier launch had exposed 99 %"},
+		"a launch up to here": {before: 5000, clean: true, want: "was clean"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, fivePhases())
+			if tt.before > 0 {
+				f := r.flag().Flag
+				f.HighWater = tt.before
+				r.edit(f)
+			}
+			r.whenAsked("ann")
+			out, err := r.walk()
+			require.NoError(t, err)
+			require.Equal(t, tt.clean, out.Receipt.HoldoutClean)
+			require.Contains(t, out.Receipt.Text, tt.want)
+		})
+	}
+}

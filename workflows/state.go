@@ -71,7 +71,8 @@ type launch struct {
 	backs        int // how often it has
 	stepSince    time.Time
 	firstExposed time.Time
-	notBefore    time.Time // the pen was taken, of a flag that was exposed before
+	notBefore    time.Time       // the pen was taken, of a flag that was exposed before
+	before       rampart.Percent // the highest exposure of earlier launches
 	held         rampart.Duration
 	holding      bool // a step is being held, which a person may end early
 	stale        bool // since the last look that spoke for a raise, the gates were only guarded

@@ -154,10 +154,11 @@ eligible for the percentage. An empty rule takes all rules away.`,
 		if err != nil {
 			return err
 		}
+		seen := entry.Flag.Version
 		if err := d.onto(&entry.Flag, c.Flags()); err != nil {
 			return err
 		}
-		set, err := s.Set(ctx, rampart.FlagChange{Flag: entry.Flag, By: by, Reason: reason})
+		set, err := s.Set(ctx, rampart.FlagChange{Flag: entry.Flag, By: by, Reason: reason, Seen: seen})
 		if err != nil {
 			return err
 		}
