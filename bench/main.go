@@ -95,8 +95,21 @@ func measure(ctx context.Context, args []string) error {
 		return rampart.Errorf(rampart.Invalid, "-only").Because(err)
 	}
 	began, load := time.Now(), loadAverage() // of other work, at the beginning
+	about := b.about()
+	if scale.launches > 0 { // with a run of its own
+		about = map[string]string{
+			"scale_date": about["date"], "scale_samples": about["samples"], "scale_every": scale.every.String(), "scale_load": load,
+		}
+	}
+	keep := func(figures []figure.Figure) error {
+		if *path == "" {
+			return nil
+		}
+		return figure.Merge(*path, figures, about)
+	}
 	var figures []figure.Figure
 	if scale.launches > 0 {
+		scale.keep = keep
 		figures, err = b.scale(ctx, scale)
 	} else {
 		figures, err = b.all(ctx, chosen)
@@ -106,16 +119,7 @@ func measure(ctx context.Context, args []string) error {
 	}
 	fmt.Fprintf(b.out, "\nmeasured in %s\n", time.Since(began).Round(time.Second))
 	b.summary(figures)
-	if *path == "" {
-		return nil
-	}
-	about := b.about()
-	if scale.launches > 0 { // with a run of its own
-		about = map[string]string{
-			"scale_date": about["date"], "scale_samples": about["samples"], "scale_every": scale.every.String(), "scale_load": load,
-		}
-	}
-	return figure.Merge(*path, figures, about)
+	return keep(figures)
 }
 
 // all runs the benchmarks that were chosen, and a stack if one of them needs it.

@@ -22,6 +22,10 @@ type scaling struct {
 	launches int           // to begin with
 	most     int           // to end with
 	every    time.Duration // between two looks
+
+	// keep is told figures as soon as they are known: doubling takes long, and may be
+	// interrupted.
+	keep func([]figure.Figure) error
 }
 
 const (
@@ -77,6 +81,16 @@ func (b *bench) climb(ctx context.Context, o scaling, r *reach) ([]figure.Figure
 	if err != nil {
 		return nil, err
 	}
+	figures := []figure.Figure{
+		{Name: o.name("watch_on_time_share"), Value: first.share(), Least: onTime},
+		{Name: o.name("worker_rss_mb"), Value: first.after.rss / (1 << 20), Most: 1024},
+		{Name: "worker_cpu_ms_per_watch", Value: first.cpuPerLook(), Most: perLook(o.every)},
+		{Name: o.name("prometheus_queries_per_tick"), Value: first.queriesPerTick(), Most: queriesFor(o.launches)},
+		{Name: o.name("verdict_to_off_p99_ms"), Value: off.Quantile(0.99), Most: 50},
+	}
+	if err := o.keep(figures); err != nil {
+		return nil, err
+	}
 	limit, last := 0, first
 	for n := 2 * o.launches; last.share() >= onTime; n *= 2 {
 		if limit = last.launches; n > o.most {
@@ -92,15 +106,11 @@ func (b *bench) climb(ctx context.Context, o scaling, r *reach) ([]figure.Figure
 	}
 	part, busy := last.busiest()
 	b.say(fmt.Sprintf("%s used the most processor time at %d launches: %.0f %% of all cores", part, last.launches, 100*busy))
-	return []figure.Figure{
-		{Name: o.name("watch_on_time_share"), Value: first.share(), Least: onTime},
-		{Name: o.name("worker_rss_mb"), Value: first.after.rss / (1 << 20), Most: 1024},
-		{Name: "worker_cpu_ms_per_watch", Value: first.cpuPerLook(), Most: perLook(o.every)},
-		{Name: o.name("prometheus_queries_per_tick"), Value: first.queriesPerTick(), Most: queriesFor(o.launches)},
-		{Name: o.name("verdict_to_off_p99_ms"), Value: off.Quantile(0.99), Most: 50},
+	more := []figure.Figure{
 		{Name: "scale_limit_launches", Value: float64(limit), Least: float64(o.launches)},
 		{Name: "scale_limit_part", Text: part},
-	}, nil
+	}
+	return append(figures, more...), o.keep(more)
 }
 
 // perLook is what a look may cost where ten thousand launches have two cores.
