@@ -219,7 +219,7 @@ func TestWhatIsNextFitsIntoALine(t *testing.T) {
 		{"hours that are awaited", ramping(func(p *rampart.Progress) {
 			p.Plan.Calendar = &rampart.Calendar{Zone: "UTC", Promote: "mon-thu 09:00-16:00"}
 		}), "max-power-ramp, Wed 09:00; waits for product, engineering"},
-		{"a freeze", ramping(frozen), "max-power-ramp, 9 Mar 09:00; waits for product, engineering"},
+		{"a freeze", ramping(frozen), "max-power-ramp, Mon 09:00; waits for product, engineering"},
 		{"a cool-down", ramping(cooling), "10 %, 18:03:15"},
 		{"a pause", ramping(func(p *rampart.Progress) { p.State = rampart.Paused }), "max-power-ramp; waits for rampart resume checkout-v2"},
 		{"a decision", ramping(func(p *rampart.Progress) { p.State = rampart.Held }), "max-power-ramp; waits for a person's decision"},

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -103,7 +104,7 @@ func (l *launch) ask(ctx workflow.Context, stage int, changed func() bool) error
 		late := expired() && l.missing() != ""
 		off()
 		if err == nil && late && !changed() {
-			l.holdOn(ctx, "nobody answered the request for consent to "+string(phase)+" within "+rampart.Duration(expire).String()+": "+l.missing())
+			l.holdOn(ctx, fmt.Sprintf("nobody answered the request for consent to %s within %s: %s", phase, rampart.Duration(expire), l.missing()))
 			err = l.stand(ctx, standing{done: l.free})
 		}
 		if err != nil {
