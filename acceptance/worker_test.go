@@ -117,7 +117,7 @@ func TestTurningBackOvertakesAFinishThatIsUnderWay(t *testing.T) {
 func TestWorkerThatWakesUpLateChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	s.people.Patience = 5 * time.Second // a question may go to the worker that sleeps; then it is asked again
+	s.people.Patience = 20 * time.Second // a question may go to the worker that sleeps; then it is asked again
 	first := s.work()
 	r := s.read("checkout-v2")
 	plan := s.aPlan("checkout-v2")
