@@ -157,7 +157,7 @@ func (l *launch) everywhere(ctx workflow.Context) rampart.Confirmed {
 func (l *launch) recall(ctx workflow.Context, gate string) gates.Harm {
 	var got activities.Recalled
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: 5 * time.Second, ScheduleToCloseTimeout: 10 * time.Second, Summary: "the last look",
+		StartToCloseTimeout: 5 * time.Second, ScheduleToCloseTimeout: 30 * time.Second, Summary: "the last look",
 	})
 	err := workflow.ExecuteActivity(ctx, do.Recall, activities.RecallInput{
 		Flag: l.plan.Flag, Run: l.runID, Gate: gate, Have: l.memory,
