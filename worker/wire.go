@@ -56,9 +56,9 @@ func (p *process) workers(namespace string) []sdk.Worker {
 }
 
 // spread is the part of the time between two ticks that the looks at one are spread
-// over: little beside the age that samples have anyway, and enough for a thousand
-// looks not to wait for each other.
-const spread = 0.2
+// over. More of it delays verdicts, less of it has a thousand looks, and whatever
+// turning back comes of them, wait for each other.
+const spread = 0.4
 
 // maxPollers is how far the SDK may go when there is much to do. It adjusts the
 // number by what the server says of its backlog; at rest it is a few.
