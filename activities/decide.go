@@ -17,7 +17,9 @@ func decide(in WatchInput, m *Memory, tick time.Time, answering bool) Watched {
 	}
 	switch in.Mode {
 	case Hold:
-		return held(in, m)
+		if answering {
+			return held(in, m)
+		}
 	case Advance:
 		return advanced(in, m.Verdict)
 	case Raise:

@@ -105,8 +105,9 @@ const (
 // fails benignly with the time of the next look, and the message of that failure,
 // which Temporal UI shows as the pending activity's, says how things stand.
 func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) {
-	m := a.recall(ctx, in)
+	m, recalled := a.recall(ctx, in)
 	answering, found := a.guard(ctx, in, &m)
+	answering = answering && recalled // else a breach may be there of which nobody has heard
 	if b := unheard(in, &m); found.Found == "" || found.Found == FoundLoss && b.Found == FoundBreach {
 		found = b // what is lost need not be written again, only to be turned back
 	}
@@ -176,8 +177,9 @@ func unheard(in WatchInput, m *Memory) Watched {
 	return breached(in, m)
 }
 
-// recall returns the latest of the three memories of this launch.
-func (a *Activities) recall(ctx context.Context, in WatchInput) Memory {
+// recall returns the latest of the three memories of this launch, and whether the store
+// could be asked for its own.
+func (a *Activities) recall(ctx context.Context, in WatchInput) (latest Memory, answered bool) {
 	all := []Memory{in.Memory}
 	var beat Memory
 	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &beat) == nil {
@@ -185,13 +187,14 @@ func (a *Activities) recall(ctx context.Context, in WatchInput) Memory {
 	}
 	asking, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
-	if _, blob, err := a.Store.Evidence(asking, in.Flag, in.Run); err == nil && len(blob) > 0 {
+	_, blob, err := a.Store.Evidence(asking, in.Flag, in.Run)
+	if err == nil && len(blob) > 0 {
 		var kept Memory
 		if json.Unmarshal(blob, &kept) == nil {
 			all = append(all, kept)
 		}
 	}
-	return newest(all...)
+	return newest(all...), err == nil
 }
 
 // look judges the gates at one tick. What cannot be judged at all, as evidence of
