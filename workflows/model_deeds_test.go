@@ -11,7 +11,7 @@ import (
 
 // deedNames are what people, and the world, may do to a launch.
 var deedNames = []string{
-	"pause", "resume", "advance", "approve", "reject", "garbage", "lost", "kill", "kill by hand", "turn back", "cancel",
+	"pause", "resume", "advance", "approve", "reject", "garbage", "lost", "kill", "kill by hand", "turn back", "cancel", "amend", "amend", "amend",
 	"edit", "lease ends", "remember", "failover", "flush",
 }
 
@@ -73,6 +73,8 @@ func (x *telling) do(d deed) {
 		x.then(x.law.isKilled)
 	case "turn back":
 		x.update(rampart.UpdateTurnBack, rampart.Ask{By: who}, x.law.turnsBack)
+	case "amend":
+		x.amend(d, who)
 	case "cancel":
 		x.CancelWorkflow()
 		x.then(x.law.isCancelled)

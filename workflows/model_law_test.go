@@ -25,10 +25,11 @@ type law struct {
 	firsts  map[string]int // when the first attempt of an activity began, by its ID
 	lines   []string
 	breaks  []string
-	stored  registers // as last seen
-	newest  int64     // version that was ever written
-	at      int       // the place where the launch stands; -1: nobody was exposed yet
-	since   map[int]time.Duration
+	stored  registers                // as last seen
+	newest  int64                    // version that was ever written
+	start   int                      // where it stood at first
+	at      int                      // the place where the launch stands; -1: nobody was exposed yet
+	since   map[string]time.Duration // when the launch came to a place, by its name
 	stopped *halt
 	down    bool // the baseline was written after the halt
 	meddled bool // somebody else has changed the flag since the launch wrote it last
@@ -37,11 +38,25 @@ type law struct {
 	pauses  []span
 	moment  int // when the last pause or hold began
 	wishes  []time.Duration
-	consent []consent
-	looks   []look
-	kept    int64 // tick of the evidence that the store keeps
-	handed  int   // when the launch heard that it had handed the pen on
+	setback *halt         // a breach at which the launch is to step back, and has not yet
+	cooled  time.Duration // until then nothing is raised
+	backs   int
+	unmet   bool // what the plan requires
+
+	consent   []consent
+	revisions []rampart.Plan // that were ever walked
+	debts     []debt
+	amenders  map[string]time.Duration
+	amendedAt time.Duration
+	again     rampart.Phase // the stage that is to be consented to once more
+
+	looks  []look
+	kept   int64 // tick of the evidence that the store keeps
+	handed int   // when the launch heard that it had handed the pen on
 }
+
+// requirement is the query of what a plan requires.
+const requirement = "requirement"
 
 // A place is where a launch may stand: every step of the plan, and the finish.
 type place struct {
@@ -63,13 +78,6 @@ type halt struct {
 
 type span struct{ from, to time.Duration }
 
-type consent struct {
-	rampart.Approval
-	age    time.Duration
-	void   bool
-	queued bool // it may have waited for the store
-}
-
 // A look is one tick at which the gates were asked.
 type look struct {
 	tick   int64
@@ -78,22 +86,52 @@ type look struct {
 	breach bool
 }
 
-func newLaw(x *telling, plan rampart.Plan) *law {
-	l := &law{x: x, plan: plan, at: -1, firsts: map[string]int{}, since: map[int]time.Duration{}}
+func newLaw(x *telling, s story) *law {
+	l := &law{
+		x: x, plan: s.plan, places: placesOf(s.plan), start: -1, at: -1, firsts: map[string]int{},
+		since: map[string]time.Duration{}, amenders: map[string]time.Duration{}, amendedAt: evening,
+	}
+	for i, p := range l.places {
+		if p.phase == s.from && p.enters {
+			l.start, l.at = i-1, i-1
+		}
+	}
+	entered := -1
+	if l.at >= 0 {
+		entered = l.places[l.at].stage
+	}
+	l.owes(s.plan, entered)
+	for i := range l.debts {
+		if d := &l.debts[i]; d.phase == s.from && d.need.Needed() == 0 {
+			d.need = &rampart.Approvals{Count: 1} // nobody walks up to it this time
+		}
+	}
+	return l
+}
+
+func placesOf(plan rampart.Plan) []place {
+	var places []place
 	var include []rampart.Rule
 	for i, s := range plan.Stages {
 		include = append(include, s.Include...)
 		for j, st := range s.Steps {
-			l.places = append(l.places, place{
+			places = append(places, place{
 				stage: i, phase: s.Phase, percent: st.Percent, include: rules(include), where: rules(s.Where),
 				hold: st.Hold.D(), leased: s.Phase != rampart.Learning, enters: j == 0,
 			})
 		}
 	}
-	end := l.places[len(l.places)-1]
+	end := places[len(places)-1]
 	end.percent, end.hold, end.leased, end.enters = plan.Finish.Percent, plan.Finish.Bake.D(), false, false
-	l.places = append(l.places, end)
-	return l
+	return append(places, end)
+}
+
+func (p place) name() string { return fmt.Sprintf("%s in %s", p.percent, p.phase) }
+
+// was reports whether the launch was at a place.
+func (l *law) was(place int) bool {
+	_, was := l.since[l.places[place].name()]
+	return was
 }
 
 func rules(r []rampart.Rule) string {
@@ -157,6 +195,11 @@ func (l *law) halts(why string) {
 func (l *law) asked(ctx context.Context, gate string, tick int64, ill illness) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if gate == requirement {
+		l.unmet = ill != ""
+		l.note("what the plan requires: unmet %v", l.unmet)
+		return
+	}
 	i := slices.IndexFunc(l.looks, func(k look) bool { return k.tick == tick })
 	if i < 0 {
 		l.looks = append(l.looks, look{tick: tick, ills: map[string]illness{}})
@@ -173,7 +216,11 @@ func (l *law) asked(ctx context.Context, gate string, tick int64, ill illness) {
 }
 
 func (l *law) action(gate string) rampart.Action {
-	for _, g := range l.plan.Gates {
+	all := slices.Clone(l.plan.Gates)
+	for _, s := range l.plan.Stages {
+		all = append(all, s.Gates...)
+	}
+	for _, g := range all {
 		if g.Name == gate {
 			return onBreach(g)
 		}
@@ -243,8 +290,13 @@ func (l *law) knows(tick int64) {
 			l.halts(fmt.Sprintf("the breach of minute %d is known", l.minute(tick)))
 		}
 		for gate, ill := range k.ills {
-			if ill == outOfBounds && l.action(gate) == rampart.ActHold && !l.lasts(gate, i) {
+			switch {
+			case ill != outOfBounds:
+			case l.action(gate) == rampart.ActHold && !l.lasts(gate, i):
 				l.voids("gate " + gate + " is out of bounds")
+			case l.action(gate) == rampart.ActStepBack && l.setback == nil:
+				l.voids("gate " + gate + " is out of bounds")
+				l.setback = &halt{why: fmt.Sprintf("the breach of minute %d", l.minute(tick)), at: l.events, age: l.x.age()}
 			}
 		}
 	}
@@ -252,10 +304,3 @@ func (l *law) knows(tick int64) {
 
 // lasts reports whether a gate was out of bounds at the look before, too.
 func (l *law) lasts(gate string, i int) bool { return i > 0 && l.looks[i-1].ills[gate] == outOfBounds }
-
-func (l *law) voids(why string) {
-	l.note("%s: approvals given so far are void", why)
-	for i := range l.consent {
-		l.consent[i].void = true
-	}
-}

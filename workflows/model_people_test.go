@@ -72,7 +72,7 @@ func (l *law) approves(a rampart.Approval) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.note("%s, of group %q, approves %s", a.By, a.Group, a.Phase)
-	l.consent = append(l.consent, consent{Approval: a, age: l.x.age(), queued: l.x.story.out(l.x.age())})
+	l.consent = append(l.consent, consent{Approval: a, age: l.x.age()})
 }
 
 func (l *law) halted(why string) {
@@ -95,6 +95,9 @@ func (l *law) ended() {
 		l.breaksWith("the launch has not ended")
 		return
 	}
+	if x.err == nil && x.out.State == rampart.Superseded {
+		l.breaksWith("it gave way to somebody else, and nobody was there")
+	}
 	r := l.read()
 	if l.meddled { // the flag's own workflow answers for it, and writes it again
 		return
@@ -108,8 +111,6 @@ func (l *law) ended() {
 		if l.stopped != nil && l.stopped.at < l.handed {
 			l.breaksWith("it is launched though %s", l.stopped.why)
 		}
-	case x.err == nil && x.out.State == rampart.Superseded:
-		l.breaksWith("it gave way to somebody else, and nobody was there")
 	case exposed > 0 || ruled:
 		l.breaksWith("it ended short of its goal with %s exposed", reachOf(r.document))
 	}

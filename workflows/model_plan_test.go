@@ -13,6 +13,18 @@ import (
 // Three stages of two steps, each of which may leave a rung out, reach its end.
 var ladder = []rampart.Percent{100, 200, 300, 500, 1000, 2000, 2500, 4000, 5000, 7500, 9000, 9500}
 
+// coolDown is how long a launch that has stepped back waits before it tries again.
+const coolDown = 2 * tick
+
+// lateness is how long after the calendar has closed a raise may yet land that began
+// before.
+const lateness = time.Minute
+
+// promotes says whether the calendar that a plan may have lets exposure be raised.
+func promotes(age time.Duration) bool {
+	return age+lateness >= 3*tick && age < 20*tick
+}
+
 // drawPlan draws a plan that is short enough to be walked in an hour of virtual time.
 // Every step exposes more than the one before, so that exposure and phase tell which
 // step a document is of.
@@ -29,6 +41,13 @@ func drawPlan(t *rapid.T) rampart.Plan {
 	if rapid.IntRange(0, 4).Draw(t, "notify") == 4 {
 		p.Notify = []string{"releases"}
 	}
+	if rapid.IntRange(0, 7).Draw(t, "calendar") == 7 {
+		p.Calendar = &rampart.Calendar{Promote: "mon-sun 00:03-00:20"}
+	}
+	if rapid.IntRange(0, 5).Draw(t, "requires") == 5 {
+		limit := 1.0
+		p.Requires = []rampart.Requirement{{Query: requirement, Max: &limit}}
+	}
 	p.Stages = drawStages(t)
 	return p.WithDefaults()
 }
@@ -39,6 +58,9 @@ func drawGates(t *rapid.T) []rampart.Gate {
 		return rampart.Gate{Name: name, Threshold: &rampart.Threshold{Query: name, Max: &limit}, OnBreach: &rampart.Policy{Action: action}}
 	}
 	gates := []rampart.Gate{gate("errors", rampart.ActTurnBack)}
+	if rapid.IntRange(0, 2).Draw(t, "stepBack") == 2 {
+		gates[0].OnBreach = &rampart.Policy{Action: rampart.ActStepBack, CoolDown: rampart.Duration(coolDown), Attempts: rapid.IntRange(1, 2).Draw(t, "attempts")}
+	}
 	if rapid.Bool().Draw(t, "pool") {
 		gates = append(gates, gate("pool", rampart.ActHold))
 	}

@@ -35,16 +35,19 @@ type telling struct {
 	people *flagstore.Store // of the command line
 	began  time.Time
 
-	mu       sync.Mutex
-	attempts map[string]int // so far, by activity
-	watches  []string       // IDs, in the order in which they began
-	ghosts   map[string]int // attempts of a watch that was cancelled
-	commands int            // to the store, so far
-	dump     map[string]string
-	lost     bool // the store has lost writes
-	out      rampart.Outcome
-	err      error
+	mu        sync.Mutex
+	attempts  map[string]int  // so far, by activity
+	cancelled map[string]bool // activities, by ID
+	ghosts    map[string]int  // attempts of what was cancelled
+	commands  int             // to the store, so far
+	dump      map[string]string
+	lost      bool // the store has lost writes
+	out       rampart.Outcome
+	err       error
 }
+
+// endless is more attempts than any activity makes in an evening.
+const endless = 3000
 
 var errTrouble = errors.New("the worker died")
 
@@ -54,13 +57,13 @@ func tell(redis *redis.Client, s story) *telling {
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	x := &telling{
 		TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), story: s, redis: redis,
-		attempts: map[string]int{}, ghosts: map[string]int{},
+		attempts: map[string]int{}, cancelled: map[string]bool{}, ghosts: map[string]int{},
 	}
 	x.began = time.Now().Add(-365 * 24 * time.Hour).Truncate(24 * time.Hour)
-	x.law = newLaw(x, s.plan)
+	x.law = newLaw(x, s)
 	x.prepare()
 	defer func() { _ = x.store.Close() }()
-	x.ExecuteWorkflow(launchAndLinger, workflows.LaunchInput{Plan: s.plan, StartedBy: rita})
+	x.ExecuteWorkflow(launchAndLinger, workflows.LaunchInput{Plan: s.plan, StartedBy: rita, From: s.from})
 	x.err = x.GetWorkflowError()
 	if x.err == nil {
 		x.err = x.GetWorkflowResult(&x.out)
@@ -98,6 +101,11 @@ func (x *telling) prepare() {
 	x.law.begin()
 	x.SetStartTime(x.began)
 	x.SetTestTimeout(time.Minute)
+	x.SetOnActivityCanceledListener(func(a *activity.Info) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.cancelled[a.ActivityID] = true
+	})
 	x.SetWorkflowRunTimeout(5000 * time.Hour)
 	x.SetStartWorkflowOptions(startOptions(x.story.plan.Flag))
 	x.RegisterWorkflow(launchAndLinger)
@@ -116,7 +124,7 @@ func must(err error) {
 func (x *telling) employ() {
 	a := &activities.Activities{
 		Store: x.store, Judge: gates.New(gates.Options{Source: metricsOf{x}, ScrapeLag: time.Millisecond}),
-		Notifier: x, Identity: activities.Payload{}, Namespace: "namespace-id", Now: x.Now,
+		Notifier: x, Workflows: others{}, Identity: activities.Payload{}, Namespace: "namespace-id", Now: x.Now,
 	}
 	employ(x, "Acquire", a.Acquire, true)
 	employ(x, "Expose", a.Expose, true)
@@ -139,7 +147,7 @@ type attempt struct {
 	n        int    // of that activity in the launch
 	began    int    // when, in the order of events
 	first    int    // when the first attempt of the same activity began
-	ghost    bool   // of a watch that the launch waits for no longer
+	ghost    bool   // of what the launch waits for no longer
 	dies     bool
 	finished bool // it wrote the last document of a launch that went well
 }
@@ -182,17 +190,14 @@ func employ[In, Out any](x *telling, name string, do func(context.Context, In) (
 // attempt notes that an attempt begins, and returns what befalls it.
 func (x *telling) attempt(ctx context.Context, name string) (*attempt, mishap) {
 	id := activity.GetInfo(ctx).ActivityID
+	began, first := x.law.begins(id)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.attempts[name]++
-	a := &attempt{activity: name, id: id, n: x.attempts[name]}
-	a.began, a.first = x.law.begins(id)
-	if name == "Watch" {
-		if len(x.watches) == 0 || x.watches[len(x.watches)-1] != id && !contains(x.watches, id) {
-			x.watches = append(x.watches, id)
-		}
-		a.ghost = x.watches[len(x.watches)-1] != id
+	if x.attempts[name] > endless {
+		panic(fmt.Sprintf("%s is tried for ever:\n%s", name, x))
 	}
+	a := &attempt{activity: name, id: id, n: x.attempts[name], began: began, first: first, ghost: x.cancelled[id]}
 	for _, m := range x.story.mishaps {
 		if m.activity == name && m.nth == a.n {
 			return a, m
@@ -201,26 +206,28 @@ func (x *telling) attempt(ctx context.Context, name string) (*attempt, mishap) {
 	return a, mishap{}
 }
 
-// banish reports whether a watch that was cancelled is to end now. The server, unlike
-// the test environment, does not try it again; but an attempt may be under way.
+// banish reports whether an attempt of what was cancelled is to end now. The server,
+// unlike the test environment, does not try it again; but one may be under way.
 func (x *telling) banish(a *attempt) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.ghosts[a.id]++
-	return x.ghosts[a.id] > 1 || a.n%3 != 0
-}
-
-func contains(all []string, s string) bool {
-	for _, a := range all {
-		if a == s {
-			return true
-		}
-	}
-	return false
+	return a.activity != "Watch" || x.ghosts[a.id] > 1 || a.n%3 != 0
 }
 
 // Notify implements activities.Notifier.
 func (x *telling) Notify(context.Context, string, activities.Notice) error { return nil }
+
+// others are the other workflows: there is only the one of the launch, and what the
+// flag's own has kept of the launch before it.
+type others struct{ activities.Workflows }
+
+// Intent implements activities.Workflows.
+func (others) Intent(context.Context, string) (rampart.FlagIntent, error) {
+	return rampart.FlagIntent{Last: &rampart.Outcome{
+		State: rampart.TurnedBack, Phase: rampart.Phases[len(rampart.Phases)-1], Receipt: rampart.Receipt{FirstExposed: 1},
+	}}, nil
+}
 
 // metricsOf answers for the metrics as the story says.
 type metricsOf struct{ x *telling }

@@ -23,6 +23,7 @@ type story struct {
 	outages   []outage
 	mishaps   []mishap
 	slips     []slip
+	from      rampart.Phase // of a relaunch
 	caretaker time.Duration // after which somebody resumes what is paused or held; 0: nobody does
 }
 
@@ -64,6 +65,7 @@ type deed struct {
 	midAir string // name of an activity
 	nth    int
 	detail int // chooses among the ways to do it
+	stage  int // of the plan, of an amendment
 }
 
 // An outage is a time in which the store does not answer the product.
@@ -91,6 +93,9 @@ type slip struct {
 
 func drawStory(t *rapid.T) story {
 	s := story{plan: drawPlan(t)}
+	if n := len(s.plan.Stages); n > 1 && rapid.IntRange(0, 9).Draw(t, "relaunch") == 9 {
+		s.from = s.plan.Stages[rapid.IntRange(1, n-1).Draw(t, "from")].Phase
+	}
 	s.spells = rapid.SliceOfN(rapid.Custom(drawSpell), 0, 3).Draw(t, "spells")
 	s.approvers = rapid.SliceOfN(rapid.Custom(drawApprover), 0, 3).Draw(t, "approvers")
 	if rapid.IntRange(0, 2).Draw(t, "consent") > 0 {
@@ -106,7 +111,7 @@ func drawStory(t *rapid.T) story {
 
 func drawSpell(t *rapid.T) spell {
 	return spell{
-		gate: rapid.SampledFrom([]string{"errors", "pool", "chatter"}).Draw(t, "gate"),
+		gate: rapid.SampledFrom([]string{"errors", "pool", "chatter", "extra", requirement}).Draw(t, "gate"),
 		ill:  rapid.SampledFrom([]illness{outOfBounds, noData, blind}).Draw(t, "ill"),
 		from: rapid.IntRange(0, 30).Draw(t, "from"),
 		last: rapid.IntRange(1, 6).Draw(t, "last"),
@@ -124,7 +129,7 @@ func drawApprover(t *rapid.T) approver {
 }
 
 func drawDeed(t *rapid.T) deed {
-	d := deed{what: rapid.SampledFrom(deedNames).Draw(t, "what"), detail: rapid.IntRange(0, 11).Draw(t, "detail")}
+	d := deed{what: rapid.SampledFrom(deedNames).Draw(t, "what"), detail: rapid.IntRange(0, 11).Draw(t, "detail"), stage: rapid.IntRange(0, 2).Draw(t, "stage")}
 	if d.midAir = rapid.SampledFrom([]string{"", "", "Expose", "Watch", "Acquire", "VerifyApproval"}).Draw(t, "midAir"); d.midAir == "" {
 		// Never on a tick, so that it is plain what came first.
 		d.at = time.Duration(rapid.IntRange(0, 35*4).Draw(t, "at"))*15*time.Second + 7*time.Second
@@ -174,6 +179,15 @@ func (s story) String() string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, "  "+format+"\n", args...) }
 	say("%s starts the launch of %s; the gates are looked at every %s", rita, s.plan.Flag, s.plan.Every)
+	if s.from != "" {
+		say("it begins with %s", s.from)
+	}
+	if s.plan.Calendar != nil {
+		say("the calendar: %s", s.plan.Calendar.Promote)
+	}
+	for _, r := range s.plan.Requires {
+		say("it requires %q", r.Query)
+	}
 	for _, g := range s.plan.Gates {
 		say("gate %s, at a breach: %v", g.Name, onBreach(g))
 	}
@@ -181,7 +195,7 @@ func (s story) String() string {
 		steps, _ := json.Marshal(st.Steps)
 		say("stage %s: steps %s, approvals %+v, include %v, where %v", st.Phase, steps, *st.Approvals, st.Include, st.Where)
 	}
-	say("finish: %s, bake %s; a blind gate: %+v", s.plan.Finish.Percent, s.plan.Finish.Bake, *s.plan.OnBlind)
+	say("finish: %s, bake %s; a blind gate: %s after %s", s.plan.Finish.Percent, s.plan.Finish.Bake, s.plan.OnBlind.Action, s.plan.OnBlind.After)
 	for _, x := range s.spells {
 		say("gate %s %s from minute %d on, for %d ticks", x.gate, x.ill, x.from, x.last)
 	}
@@ -190,9 +204,9 @@ func (s story) String() string {
 	}
 	for _, d := range s.deeds {
 		if d.midAir != "" {
-			say("during attempt %d of %s: %s (%d)", d.nth, d.midAir, d.what, d.detail)
+			say("during attempt %d of %s: %s (%d, %d)", d.nth, d.midAir, d.what, d.detail, d.stage)
 		} else {
-			say("after %s: %s (%d)", d.at, d.what, d.detail)
+			say("after %s: %s (%d, %d)", d.at, d.what, d.detail, d.stage)
 		}
 	}
 	for _, o := range s.outages {

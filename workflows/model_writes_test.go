@@ -131,6 +131,9 @@ func (l *law) written(by *attempt, before registers) {
 	l.newest, l.meddled = max(l.newest, l.stored.version), false
 	if !d.exposes() {
 		l.down = l.stopped != nil
+		if l.setback != nil && d.Launch != "" {
+			l.stepsBack(l.start)
+		}
 		return
 	}
 	here := l.placeOf(d)
@@ -152,16 +155,27 @@ func (l *law) written(by *attempt, before registers) {
 		l.breaksWith("%s was reached past a step, or before the finish", reachOf(d))
 	case here == l.at+1:
 		l.raised(by, here)
-		if _, again := l.since[here]; !again {
-			l.since[here] = l.x.age()
-		}
+		l.since[p.name()] = l.x.age()
 	case l.stopped != nil && by.began > l.stopped.at && l.stored.exceeds(before):
 		l.breaksWith("%s was written again after the halt (%s)", reachOf(d), l.stopped.why)
 	case d.Launch == "" && l.at == l.finish():
 		by.finished = true
 		l.passed(by, here)
 	}
+	if here < l.at && l.setback != nil {
+		l.stepsBack(here)
+	}
 	l.at = here
+}
+
+// stepsBack takes in that the launch has gone back to a place because of a breach.
+func (l *law) stepsBack(here int) {
+	if l.at >= 0 && (here < 0 || l.places[l.at].stage != l.places[here].stage) {
+		l.leaves(l.places[l.at].phase)
+	}
+	l.note("the launch has stepped back because of %s", l.setback.why)
+	l.at, l.setback, l.cooled = here, nil, l.x.age()+coolDown
+	l.backs++
 }
 
 func reachOf(d document) string {
@@ -178,28 +192,41 @@ func (l *law) placeOf(d document) int {
 // raised judges a raise to the next place.
 func (l *law) raised(by *attempt, here int) {
 	switch {
-	case l.stopped != nil && by.first > l.stopped.at:
+	case l.stopped != nil && by.began > l.stopped.at:
 		l.breaksWith("raised to %s after the halt (%s)", l.places[here].percent, l.stopped.why)
-	case l.paused && by.first > l.moment:
+	case l.paused && by.began > l.moment:
 		l.breaksWith("raised to %s while the launch was paused", l.places[here].percent)
-	case l.held && by.first > l.moment:
+	case l.held && by.began > l.moment:
 		l.breaksWith("raised to %s while somebody held the launch", l.places[here].percent)
 	}
+	switch {
+	case l.setback != nil && by.began > l.setback.at:
+		l.breaksWith("raised to %s after %s, instead of stepping back", l.places[here].percent, l.setback.why)
+	case l.x.age() < l.cooled:
+		l.breaksWith("raised to %s while cooling down", l.places[here].percent)
+	case l.backs > l.plan.Retries():
+		l.breaksWith("raised to %s after stepping back %d times", l.places[here].percent, l.backs)
+	case l.plan.Calendar != nil && !promotes(l.x.age()-lateness):
+		l.breaksWith("raised to %s, though the calendar says no", l.places[here].percent)
+	case len(l.plan.Requires) > 0 && l.unmet:
+		l.breaksWith("raised to %s, though what the plan requires does not hold", l.places[here].percent)
+	}
+	l.consentedAgain()
 	if here > 0 {
 		l.passed(by, here-1)
 	}
-	if need := l.plan.Stages[l.places[here].stage].Approvals; l.places[here].enters && !l.consented(need, here) {
-		l.breaksWith("entered %s without its approvals", l.places[here].phase)
+	if l.places[here].enters {
+		l.enters(here)
 	}
 }
 
 // passed judges that the launch leaves a place for more.
 func (l *law) passed(by *attempt, place int) {
 	p := l.places[place]
-	if p.hold == 0 {
+	if p.hold == 0 || !l.was(place) {
 		return
 	}
-	since := l.since[place]
+	since := l.since[p.name()]
 	if held := l.x.age() - since - l.pausedSince(since); held < p.hold && !l.wishedSince(since) {
 		l.breaksWith("%s in %s was left after %s of %s", p.percent, p.phase, held, p.hold)
 	}
@@ -235,56 +262,6 @@ func (l *law) pausedSince(since time.Duration) time.Duration {
 
 func (l *law) wishedSince(since time.Duration) bool {
 	return slices.ContainsFunc(l.wishes, func(w time.Duration) bool { return w >= since })
-}
-
-// consented reports whether people can have consented to enter a stage: as many, or of
-// every group one, nobody twice, none of them the starter, all after they can have
-// been asked.
-func (l *law) consented(need *rampart.Approvals, here int) bool {
-	people := map[string][]string{} // groups by person
-	for _, c := range l.consent {
-		if !(c.void && !c.queued) && c.Phase == l.places[here].phase && c.By != "" && c.By != rita && c.age >= l.askedAfter(here) {
-			people[c.By] = append(people[c.By], c.Group)
-		}
-	}
-	if len(need.Groups) == 0 {
-		return len(people) >= need.Count
-	}
-	return seated(need.Groups, people)
-}
-
-// seated reports whether each group can have a person of its own.
-func seated(groups []string, people map[string][]string) bool {
-	if len(groups) == 0 {
-		return true
-	}
-	for who, of := range people {
-		if slices.Contains(of, groups[0]) {
-			delete(people, who)
-			ok := seated(groups[1:], people)
-			people[who] = of
-			if ok {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// askedAfter returns when the launch can have asked for the stage of a place at the
-// earliest: when it began, or when the step before can have passed.
-func (l *law) askedAfter(here int) time.Duration {
-	if here == 0 {
-		return 0
-	}
-	since := l.since[here-1]
-	asked := since + l.places[here-1].hold
-	for _, w := range l.wishes {
-		if w >= since {
-			asked = min(asked, w)
-		}
-	}
-	return asked
 }
 
 // remembered judges evidence that was just kept.
