@@ -119,7 +119,7 @@ func (l *launch) awaitSwept(ctx context.Context) {
 			return err
 		}
 		e, err := l.people.Store.Get(ctx, l.flag)
-		done := e.Flag.Exposure == rampart.Full || intent.Last != nil && intent.Last.Cause == rampart.CauseSwept
+		done := e.Flag.Exposure == rampart.Full || e.Flag.Exposure == 0
 		if err == nil && (intent.Launch != "" || e.Owner != rampart.FlagID(environment, l.flag) || !done) {
 			err = errNotYet
 		}
@@ -127,8 +127,8 @@ func (l *launch) awaitSwept(ctx context.Context) {
 	})
 	l.book.Check(err == nil || ctx.Err() != nil, ledger.Fits, l.flag, "launch %d was terminated, and nobody answers for its flag: %v: %+v", l.walk.Number, err, intent)
 	out := rampart.Outcome{State: rampart.Launched, Reason: "terminated when it was done"}
-	if intent.Flag.Exposure == 0 && intent.Last != nil {
-		out = *intent.Last
+	if intent.Flag.Exposure == 0 { // be it by the sweep, or because the store has lost what the launch exposed
+		out = rampart.Outcome{State: rampart.TurnedBack, Cause: rampart.CauseSwept, Reason: "terminated"}
 	}
 	l.progress.Outcome = &out
 }

@@ -47,7 +47,7 @@ func (l *Ledger) Published(flag string, version int64, exposure rampart.Percent,
 // byFlag checks a write of the flag's own workflow: what a launch that ended well has
 // left may be written again.
 func (l *Ledger) byFlag(a *account, w *Walk, e rampart.Event) {
-	if e.Verb == "sweep" && w.off == 0 {
+	if e.Verb == "sweep" && w.off == 0 && w.acquired {
 		w.off, w.offAt = e.Version, e.At
 	}
 	if e.Exposure == 0 {
