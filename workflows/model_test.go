@@ -90,8 +90,6 @@ func (e *endings) add(x *telling) {
 		state = "cancelled"
 		if !temporal.IsCanceledError(x.err) {
 			state = "refused"
-			if os.Getenv("SHOW") != "" {
-			}
 		}
 	}
 	e.told++
