@@ -60,12 +60,18 @@ func (p *process) workers(namespace string) []sdk.Worker {
 // turning back comes of them, wait for each other.
 const spread = 0.4
 
-// maxPollers is how far the SDK may go when there is much to do. It adjusts the
-// number by what the server says of its backlog; at rest it is a few.
-const maxPollers = 50
+// The SDK adjusts the number of pollers by what the server says of its backlog. At rest
+// it would go down to one, and a tick at which hundreds of looks are due, or harm that
+// has many launches turn back at once, would be over before there are more.
+const (
+	minPollers = 16
+	maxPollers = 64
+)
 
 func (p *process) options(slots int) sdk.Options {
-	autoscaling := sdk.NewPollerBehaviorAutoscaling(sdk.PollerBehaviorAutoscalingOptions{MaximumNumberOfPollers: maxPollers})
+	autoscaling := sdk.NewPollerBehaviorAutoscaling(sdk.PollerBehaviorAutoscalingOptions{
+		InitialNumberOfPollers: minPollers, MinimumNumberOfPollers: minPollers, MaximumNumberOfPollers: maxPollers,
+	})
 	return sdk.Options{
 		MaxConcurrentActivityExecutionSize:     slots,
 		MaxConcurrentWorkflowTaskExecutionSize: p.config.Decisions,
