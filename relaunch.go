@@ -11,7 +11,7 @@ func (p Plan) Relaunch(from Phase, last *Outcome) (Plan, error) {
 	switch {
 	case at < 0:
 		return p, Errorf(Invalid, "the plan has no stage %q to begin with", from).WithHint("leave --from out, or name a phase of the plan")
-	case last == nil || last.Receipt.FirstExposed == 0:
+	case last == nil || last.Receipt.FirstExposed == 0 && last.Cause != CauseSwept: // of one that was swept nobody knows when
 		return p, Errorf(Refused, "%s was not exposed by a launch yet, so there is nothing to go on from", p.Flag).WithHint("start it without --from")
 	case last.State == Launched:
 		return p, Errorf(Refused, "%s was launched to its end", p.Flag).WithHint("start it without --from")
