@@ -204,8 +204,8 @@ func TestARelaunchBeginsWhereTheLaunchBeforeGot(t *testing.T) {
 		path   []float64
 		want   string
 	}{
-		"with the phase that broke":      {from: rampart.MaxPowerRamp, intent: before(rampart.MaxPowerRamp), path: []float64{50, 75, 95, 100}},
-		"with an earlier one":            {from: rampart.Debug, intent: before(rampart.Scalability), path: []float64{1, 5, 10, 50, 75, 95, 100}},
+		"with the phase that broke": {from: rampart.MaxPowerRamp, intent: before(rampart.MaxPowerRamp), path: []float64{50, 75, 95, 100}},
+		"with an earlier one":       {from: rampart.Debug, intent: before(rampart.Scalability), path: []float64{1, 5, 10, 50, 75, 95, 100}},
 		"after one that was swept": {from: rampart.Debug, path: []float64{1, 5, 10, 50, 75, 95, 100},
 			intent: rampart.FlagIntent{Last: &rampart.Outcome{State: rampart.TurnedBack, Cause: rampart.CauseSwept, Phase: rampart.Debug}}},
 		"but with no later one":          {from: rampart.Scalability, intent: before(rampart.Debug), want: "ended in debug"},
