@@ -101,6 +101,7 @@ func (s *site) dial() {
 	var err error
 	s.starter, err = starter.Dial(s.config.Parts)
 	require.NoError(s.t, err)
+	s.starter.Patience = patience
 	s.t.Cleanup(func() { _ = s.starter.Close() })
 }
 
