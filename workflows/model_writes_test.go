@@ -194,6 +194,8 @@ func (l *law) raised(by *attempt, here int) {
 	switch {
 	case l.stopped != nil && by.began > l.stopped.at:
 		l.breaksWith("raised to %s after the halt (%s)", l.places[here].percent, l.stopped.why)
+	case l.stored.killed:
+		l.breaksWith("raised to %s while the flag was killed", l.places[here].percent)
 	case l.paused && by.began > l.moment:
 		l.breaksWith("raised to %s while the launch was paused", l.places[here].percent)
 	case l.held && by.began > l.moment:
