@@ -18,7 +18,7 @@ type Amendment struct {
 // An Amended plan is the one that a launch walks from then on.
 type Amended struct {
 	Plan    Plan     `json:"plan"`              // with the stricter approvals of both
-	Voided  []Phase  `json:"voided,omitempty"`  // stages that changed: consent to them is asked anew
+	Voided  []Phase  `json:"voided,omitempty"`  // stages that changed, or are new: consent to them is asked anew
 	Changes []string `json:"changes,omitempty"` // in words, for the launch's story
 }
 
@@ -263,8 +263,9 @@ func (a *amender) tell(out *Amended) {
 	}
 	for i, is := range out.Plan.Stages {
 		t := slices.IndexFunc(a.was.Stages, func(o Stage) bool { return o.Phase == is.Phase })
-		if t < 0 {
+		if t < 0 { // it may have been there before, and consented to as it was then
 			note("%s is new", is.Phase)
+			out.Voided = append(out.Voided, is.Phase)
 			continue
 		}
 		was, changed := a.was.Stages[t], false

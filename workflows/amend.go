@@ -53,6 +53,8 @@ func (l *launch) amend(ctx workflow.Context, a rampart.Amendment) (rampart.Amend
 			return got, fmt.Errorf("the plan was amended meanwhile; look at revision %d", 1+l.revised)
 		case l.revised != revision || l.entered() != entered || l.raising:
 			continue // compared with what is no longer so
+		case l.version >= 2 && l.baking && len(got.Plan.Stages) > len(l.plan.Stages):
+			return got, fmt.Errorf("no stage can be added: the holdout is released already")
 		}
 		l.install(ctx, a, got)
 		return got, nil
@@ -73,6 +75,9 @@ func (l *launch) install(ctx workflow.Context, a rampart.Amendment, got rampart.
 	l.revised++
 	l.moved++
 	l.amenders[a.By] = true
+	if l.version >= 2 { // it would else be granted by a plan that whoever wished it has not seen
+		l.answerAdvance(a.By + " amended the plan")
+	}
 	for _, phase := range got.Voided {
 		l.voidApprovals(phase)
 		if entered >= 0 && phase == l.plan.Stages[entered].Phase && l.stage().Approvals.Needed() > 0 {

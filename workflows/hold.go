@@ -111,7 +111,7 @@ func (l *launch) look(ctx workflow.Context, mode activities.Mode, s standing) (a
 	step := l.heldStep(s)
 	watched, cancel := workflow.WithCancel(ctx)
 	defer cancel()
-	moved, version := l.moved, l.acknowledged
+	moved, version, revised := l.moved, l.acknowledged, l.revised
 	f := workflow.ExecuteActivity(l.watching(watched, mode, step), do.Watch, l.watchInput(mode, step))
 	for {
 		intervened := func() bool { return l.moved != moved || s.done != nil && s.done() }
@@ -144,6 +144,9 @@ func (l *launch) look(ctx workflow.Context, mode activities.Mode, s standing) (a
 	}
 	if mode == activities.Advance && l.advance == nil && (got.Found == activities.FoundPass || got.Found == activities.FoundRefusal) {
 		return activities.Watched{}, nil // the wish was taken back meanwhile
+	}
+	if l.version >= 2 && l.revised != revised && got.Found == activities.FoundPass {
+		return activities.Watched{}, nil // it passed a plan that was amended meanwhile
 	}
 	return got, nil
 }
@@ -290,12 +293,4 @@ func (l *launch) holdUp(ctx workflow.Context, h holdUp, urgent bool) {
 	l.answerAdvance(h.reason)
 	l.record(ctx, "", "held: %s", h.reason)
 	l.notify(ctx, "held", urgent, "%s is held at %s until somebody decides: %s", l.plan.Flag, l.flag.Exposure, h.reason)
-}
-
-func (l *launch) answerAdvance(refusal string) {
-	if l.advance == nil {
-		return
-	}
-	l.advance.answered, l.advance.refusal = true, refusal
-	l.advance = nil
 }

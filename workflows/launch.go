@@ -64,7 +64,8 @@ func (l *launch) acquire(ctx workflow.Context) error {
 		return err
 	}
 	l.acquired, l.trust, l.plan, l.retries = true, got.Trust, got.Plan, got.Plan.Retries()
-	l.at = got.Plan.StageOf(l.from)
+	l.first = got.Plan.StageOf(l.from)
+	l.at = l.first
 	l.phase = l.stage().Phase
 	if l.before = got.Flag.HighWater; l.before > 0 {
 		l.notBefore = workflow.Now(ctx)
@@ -153,6 +154,9 @@ func (l *launch) bake(ctx workflow.Context) error {
 	}
 	if err := l.ready(ctx, none); err != nil {
 		return err
+	}
+	if _, _, more := l.next(); more && l.version >= 2 { // a stage was added meanwhile
+		return l.walk(ctx)
 	}
 	l.baking, l.exposed = true, false
 	f := l.document(ctx, end.Percent)

@@ -190,6 +190,14 @@ func (l *launch) doAdvance(ctx workflow.Context, a rampart.Ask) (string, error) 
 	return "advanced", nil
 }
 
+func (l *launch) answerAdvance(refusal string) {
+	if l.advance == nil {
+		return
+	}
+	l.advance.answered, l.advance.refusal = true, refusal
+	l.advance = nil
+}
+
 func (l *launch) mayReject(a rampart.Ask) error {
 	switch {
 	case l.ending():

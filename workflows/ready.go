@@ -57,8 +57,8 @@ func (l *launch) ready(ctx workflow.Context, entering int) error {
 // stands in, where that was amended, and to the one that it is to enter.
 func (l *launch) consent(ctx workflow.Context, entering int, changed func() bool) error {
 	if l.reconsent {
-		if err := l.consentAgain(ctx, changed); err != nil {
-			return err
+		if err := l.consentAgain(ctx, changed); err != nil || changed() {
+			return err // the stage to enter may be there no more
 		}
 	}
 	if entering == none || l.plan.Stages[entering].Approvals.Needed() == 0 {

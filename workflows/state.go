@@ -37,6 +37,7 @@ type launch struct {
 	startedAt time.Time
 	warnings  []string
 	from      rampart.Phase // of a relaunch
+	first     int           // stage that the launch began with
 	trust     rampart.Trust
 	version   workflow.Version // of the walk: see walkVersion
 	revised   int              // how often the plan was amended
@@ -136,8 +137,11 @@ type advance struct {
 // walkVersion tells launches that began with this code from those of histories that
 // are older, which go on as they began. Since version 1 consent lasts until a stage is
 // entered, so that what is found meanwhile voids it; approvals are taken in while
-// another is verified; and a write that is not wanted any more is called off.
-const walkVersion = 1
+// another is verified; and a write that is not wanted any more is called off. Since
+// version 2 a step back voids consent to the exposure that broke wherever it was found,
+// and ends nothing that a person is to decide; and what an amendment makes of the hold,
+// or of the stages before the finish, counts at once.
+const walkVersion = 2
 
 func newLaunch(ctx workflow.Context, in LaunchInput) (*launch, error) {
 	plan := in.Plan // what it leaves open comes with the pen

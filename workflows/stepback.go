@@ -62,14 +62,23 @@ func (l *launch) stepBack(ctx workflow.Context, s *setback) error {
 // has its own.
 func (l *launch) retreat() {
 	l.answerAdvance("the launch steps back")
-	l.asking, l.onHold = none, nil
-	for i := l.at; i < len(l.plan.Stages); i++ {
+	l.asking = none
+	if l.version < 2 || l.onHold != nil && l.onHold.undecided { // whatever else is held, a person decides
+		l.onHold = nil
+	}
+	if l.version >= 2 { // it is the exposure before that broke
+		l.undoRaise()
+	}
+	broke := l.at
+	for i := broke; i < len(l.plan.Stages); i++ {
 		l.voidApprovals(l.plan.Stages[i].Phase)
 	}
 	clear(l.told)
 	l.memory = activities.Memory{Attempt: l.backs, Tick: l.memory.Tick, Looks: l.memory.Looks, Blind: l.memory.Blind}
-	l.undoRaise()
-	switch first := l.plan.StageOf(l.from); {
+	if l.version < 2 {
+		l.undoRaise()
+	}
+	switch first := l.beginning(); {
 	case l.baking:
 		l.baking = false
 		l.step = len(l.stage().Steps) - 1
@@ -82,11 +91,23 @@ func (l *launch) retreat() {
 		l.inside, l.exposed = false, false
 	}
 	l.phase = l.stage().Phase
+	if l.version >= 2 { // else consent is asked for on the way into the stage
+		l.reconsent = l.inside && l.at == broke && l.stage().Approvals.Needed() > 0
+	}
+}
+
+// beginning returns the stage that the launch began with. An amendment may have put
+// another phase there than the one that a relaunch named.
+func (l *launch) beginning() int {
+	if l.version < 2 {
+		return l.plan.StageOf(l.from)
+	}
+	return l.first
 }
 
 // undoRaise moves a launch that was about to raise back to what it exposes.
 func (l *launch) undoRaise() {
-	switch first := l.plan.StageOf(l.from); {
+	switch first := l.beginning(); {
 	case l.exposed || !l.inside:
 	case l.baking:
 		l.baking, l.exposed = false, true
