@@ -39,7 +39,7 @@ func breached(in WatchInput, m *Memory) Watched {
 		switch {
 		case g.Word != rampart.Breach:
 		case g.Action == rampart.ActNotify:
-			if milder.Found == "" && in.news(cause, m) {
+			if milder.Found == "" && in.rings(cause, m) {
 				milder = Watched{Found: FoundNotice, Gate: g.Gate, Cause: cause, Reason: g.Reason}
 			}
 		case g.Action == rampart.ActHold:

@@ -61,6 +61,13 @@ func (in WatchInput) news(cause string, m *Memory) bool {
 	return m.Lasting[cause] != 0 && in.Told[cause] != m.Lasting[cause]
 }
 
+// rings reports whether people are to be notified of a cause that has come again. Each
+// time ends a watch, so a metric that swings around its bound rings once in a while only.
+func (in WatchInput) rings(cause string, m *Memory) bool {
+	told, before := in.Told[cause]
+	return in.news(cause, m) && (!before || time.UnixMilli(m.Tick).Sub(time.UnixMilli(told)) >= ringsAgain)
+}
+
 // A Finding is why a watch ended.
 type Finding string
 
@@ -94,6 +101,7 @@ type Watched struct {
 
 const (
 	noDataPatience = 15 * time.Minute // until people are told that data is missing
+	ringsAgain     = time.Hour        // until people are notified again of what had gone meanwhile
 	minLookDelay   = 50 * time.Millisecond
 	// storePatience bounds each of the three calls to the store. An attempt has fifteen
 	// seconds: where the store hangs, and the metrics too, as they do for a worker that

@@ -53,19 +53,28 @@ func following(p rampart.Progress) Raise {
 	stages := p.Plan.Stages
 	at := slices.IndexFunc(stages, func(s rampart.Stage) bool { return s.Phase == p.Phase })
 	switch {
-	case p.Baking:
+	case p.Baking && p.Exposure >= finishes(p).Percent:
 		return Raise{Percent: p.Exposure}
+	case p.Baking: // the store has yet to take it
+		return finishes(p)
 	case p.Asking != "":
 		at = slices.IndexFunc(stages, func(s rampart.Stage) bool { return s.Phase == p.Asking })
 		return enters(stages, at)
 	case p.StepSince == 0 || at > p.Entered:
 		return enters(stages, at)
+	case at >= 0 && p.Step < len(stages[at].Steps) && p.Exposure < stages[at].Steps[p.Step].Percent:
+		next := stages[at].Steps[p.Step] // which was entered, and is not exposed yet
+		return Raise{Phase: p.Phase, Percent: next.Percent, Hold: next.Hold}
 	case at >= 0 && p.Step+1 < len(stages[at].Steps):
 		next := stages[at].Steps[p.Step+1]
 		return Raise{Phase: p.Phase, Percent: next.Percent, Hold: next.Hold}
 	case at >= 0 && at+1 < len(stages):
 		return enters(stages, at+1)
 	}
+	return finishes(p)
+}
+
+func finishes(p rampart.Progress) Raise {
 	end := rampart.Finish{Percent: rampart.Full}
 	if p.Plan.Finish != nil {
 		end = *p.Plan.Finish

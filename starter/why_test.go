@@ -223,8 +223,12 @@ func TestWhatIsNextFitsIntoALine(t *testing.T) {
 		{"a cool-down", ramping(cooling), "10 %, 18:03:15"},
 		{"a pause", ramping(func(p *rampart.Progress) { p.State = rampart.Paused }), "max-power-ramp; waits for rampart resume checkout-v2"},
 		{"a decision", ramping(func(p *rampart.Progress) { p.State = rampart.Held }), "max-power-ramp; waits for a person's decision"},
-		{"the end of the plan", ramping(func(p *rampart.Progress) { p.Phase, p.Step = rampart.Scalability, 0 }), "finish at 100 %, 23:51:05"},
-		{"the last watch", ramping(func(p *rampart.Progress) { p.State, p.Baking = rampart.Baking, true }), "launched, 23:51:05"},
+		{"the end of the plan", ramping(func(p *rampart.Progress) { p.Phase, p.Step, p.Exposure = rampart.Scalability, 0, 7500 }), "finish at 100 %, 23:51:05"},
+		{"the last watch", ramping(func(p *rampart.Progress) { p.State, p.Baking, p.Exposure = rampart.Baking, true, rampart.Full }), "launched, 23:51:05"},
+		{"a phase that was entered, but is not exposed yet", ramping(func(p *rampart.Progress) {
+			p.State, p.Phase, p.Entered, p.Step = rampart.Paused, rampart.MaxPowerRamp, 2, 0
+		}), "50 %; waits for rampart resume checkout-v2"},
+		{"a finish that the store has not taken yet", ramping(func(p *rampart.Progress) { p.State, p.Baking = rampart.Waiting, true }), "finish at 100 %"},
 		{"an ending", ramping(func(p *rampart.Progress) { p.State = rampart.Launched }), ""},
 		{"a turning back", ramping(func(p *rampart.Progress) { p.State = rampart.TurningBack }), ""},
 	} {

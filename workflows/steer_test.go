@@ -146,3 +146,31 @@ func TestASteppingBackWithinAStageAsksForItsConsentAnew(t *testing.T) {
 	require.Equal(t, rampart.Percent(3000), after.Exposure)
 	require.Equal(t, []float64{0, 1, 5, 10, 30, 50, 30, 50, 0}, r.path())
 }
+
+// Each notice ends a watch, so a metric that swings around its bound must not fill history.
+func TestAGateThatOnlyNotifiesDoesSoOnceInAWhile(t *testing.T) {
+	plan := fivePhases().WithDefaults()
+	plan.Every = rampart.Duration(time.Minute)
+	plan.Notify = []string{"releases"}
+	limit := 1.0
+	plan.Gates = append(plan.Gates, rampart.Gate{Name: "chatter", OnBreach: &rampart.Policy{Action: rampart.ActNotify},
+		Threshold: &rampart.Threshold{Query: "chatter", Max: &limit}})
+	r := newRig(t, plan)
+	r.metric = func(query string, at time.Time) (float64, error) {
+		if query == "chatter" && at.Unix()/600%2 == 1 {
+			return 4, nil
+		}
+		return 0, nil
+	}
+	r.at(12*time.Hour, func() { r.SignalWorkflow(rampart.SignalKill, "enough") })
+	_, err := r.walk()
+	require.NoError(t, err)
+	told := 0
+	for _, n := range r.notices {
+		if n.Event == "breach" {
+			told++
+		}
+	}
+	require.Greater(t, told, 3)
+	require.LessOrEqual(t, told, 13, "once an hour, though it swings every twenty minutes")
+}
