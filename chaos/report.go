@@ -19,7 +19,7 @@ func (s *soak) report() string {
 	broken := s.book.Violations()
 	fmt.Fprintf(&b, "# A soak of %s\n\n", s.broke.Round(time.Second))
 	fmt.Fprintf(&b, "Made on %s by\n\n```console\n$ go run ./chaos -for %s -seed %d -flags %d -out %s\n```\n\n",
-		time.Now().UTC().Format("2 January 2006"), s.length, s.seed, s.flags, s.out)
+		time.Now().UTC().Format("2 January 2006"), rampart.Duration(s.length), s.seed, s.flags, s.out)
 	fmt.Fprintf(&b, "on a machine with %d shared cores (%s/%s), with the real Temporal, Redis and Prometheus, %d workers and %d services.\n",
 		runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, workers, services)
 	fmt.Fprintf(&b, "%d kills, %d stops in mid-breath and %d cuts of all connections of Redis within %s; %d launches; **%d promises broken**.\n",
