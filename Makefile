@@ -19,6 +19,10 @@ race := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 # machine, so a whole package may take this long.
 test := go test -count=1 -timeout=14m $(race)
 
+# The race detector makes a random walk of a launch ten times as long, so with it the
+# model takes a few hundred, and without it its two thousand.
+model := go test -count=1 -timeout=14m -run '^TestModel$$' ./workflows
+
 .PHONY: help
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +40,8 @@ test: deps ## run every test, on real Temporal, Redis and Prometheus
 	@status=0; \
 	echo '$(test) ./...'; \
 	$(test) ./... || status=1; \
+	echo '$(model)'; \
+	$(model) || status=1; \
 	echo 'cd deploy/devserver && $(test) ./acceptance'; \
 	(cd deploy/devserver && $(test) ./acceptance) || status=1; \
 	echo 'cd deploy/check && $(test) ./...'; \
@@ -111,6 +117,17 @@ chaos: deps ## kill every part again and again while launches are walked; FOR=10
 .PHONY: demo
 demo: deps build ## walk two launches on the whole stack; CI=1 ends by itself
 	go run ./examples/shop/demo $(if $(CI),--ci)
+
+# make model N=100000
+N := 100000
+
+.PHONY: model
+model: deps ## walk launches at random and hold each against the law; N=100000, which takes most of an hour
+	go test -count=1 -timeout=0 -v -run '^TestModel$$' ./workflows -model $(N)
+
+.PHONY: mutants
+mutants: deps ## seed defects one by one, and see the model find each; some minutes
+	go test -count=1 -timeout=30m -v -tags mutants -run '^TestMutants$$' ./workflows
 
 .PHONY: clean
 clean: ## remove everything that these targets made

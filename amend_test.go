@@ -51,7 +51,10 @@ func TestWhatMayBeAmended(t *testing.T) {
 		"a stage to come, away":             {entered: 1, change: func(p *rampart.Plan) { p.Stages = slices.Delete(p.Stages, 3, 4) }, changes: []string{"scalability is left out", "learning: approvals"}, voided: []rampart.Phase{rampart.Learning}},
 		"the calendar":                      {entered: 3, change: func(p *rampart.Plan) { p.Calendar = &rampart.Calendar{Zone: "UTC"} }, changes: []string{"calendar"}},
 		"objectives, for which nobody asks": {entered: 1, change: func(p *rampart.Plan) { p.Stages[4].Objectives = []string{"more carts"} }, changes: []string{"learning: objectives"}},
-		"the bake":                          {entered: 4, change: func(p *rampart.Plan) { p.Finish = &rampart.Finish{Percent: rampart.Full, Bake: week} }, changes: []string{"finish.bake"}},
+		"the bake":                          {entered: 4, change: func(p *rampart.Plan) { p.Finish = &rampart.Finish{Percent: rampart.Full, Bake: week} }, changes: []string{"finish.bake"}, voided: []rampart.Phase{rampart.Learning}},
+		"the gates of the plan, which watch the end": {entered: 3, change: func(p *rampart.Plan) {
+			p.Gates = append(slices.Clone(p.Gates), threshold)
+		}, changes: []string{"scalability: gates", "learning: gates", "gates"}, voided: []rampart.Phase{rampart.Scalability, rampart.Learning}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			next := amendable()

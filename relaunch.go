@@ -17,8 +17,20 @@ func (p Plan) Relaunch(from Phase, last *Outcome) (Plan, error) {
 		return p, Errorf(Refused, "%s was launched to its end", p.Flag).WithHint("start it without --from")
 	case from.Index() > last.Phase.Index():
 		return p, Errorf(Refused, "the launch before ended in %s, before %s", last.Phase, from).WithHint("begin with %s, or an earlier phase", last.Phase)
+	case last.Cause != CauseSwept && last.Receipt.Highest < p.before(at): // it may have entered a stage and exposed nobody
+		return p, Errorf(Refused, "the launch before exposed no more than %s, and %s begins after %s", last.Receipt.Highest, from, p.before(at)).
+			WithHint("begin with an earlier phase")
 	}
 	p.Stages = slices.Clone(p.Stages)
 	p.Stages[at].Approvals = stricter(p.Stages[at].Approvals, &Approvals{Count: 1})
 	return p, nil
+}
+
+// before returns the highest share that the stages before one expose.
+func (p Plan) before(stage int) Percent {
+	var most Percent
+	for _, s := range p.Stages[:stage] {
+		most = max(most, s.highest())
+	}
+	return most
 }

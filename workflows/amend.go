@@ -21,6 +21,10 @@ func (l *launch) mayAmend(a rampart.Amendment) error {
 		return fmt.Errorf("the launch is %s", l.state)
 	case !l.acquired:
 		return fmt.Errorf("the launch has yet to take the pen")
+	case l.raising && !exposing(l.flag): // which may take as long as the store is away
+		return fmt.Errorf("the first exposure is being written; ask again once it is, or pause the launch first")
+	case l.revised >= maxRevisions:
+		return fmt.Errorf("the plan was amended %d times; turn the launch back, and start another", l.revised)
 	case err != nil:
 		return fmt.Errorf("the plan cannot be read: %w", err)
 	case len(plan) > rampart.MaxPlanBytes:

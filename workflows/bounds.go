@@ -19,6 +19,16 @@ const (
 	maxText    = 2000    // of a reason or a note; runes
 	maxPayload = 8 << 10 // of an approval; bytes
 	maxNotices = 200     // that a launch remembers; its history has the rest
+
+	// Of a plan, which may have 256 KiB and is in history five times for each: all
+	// together they fill half of what Temporal allows.
+	maxRevisions = 20
+
+	// The server ends a workflow whose history reaches 51,200 events or 50 MiB, and
+	// with it the guard of whoever is exposed. A launch never comes near that by
+	// itself, but people and metrics that swing may take it there.
+	fullEvents = 40_000
+	fullBytes  = 40 << 20
 )
 
 // line makes one readable line of at most so many runes.

@@ -47,6 +47,9 @@ func (l *launch) free() bool { return l.paused == nil && l.onHold == nil }
 func (l *launch) stand(ctx workflow.Context, s standing) error {
 	for s.done == nil || !s.done() {
 		l.stood++
+		if err := l.full(ctx); err != nil {
+			return err
+		}
 		if l.version < 1 || !exposing(l.flag) { // else a watch goes on meanwhile
 			if err := l.mendLoss(ctx, never); err != nil {
 				return err
@@ -91,6 +94,16 @@ func (l *launch) mode(s standing) activities.Mode {
 		return activities.Guard
 	}
 	return activities.Hold
+}
+
+// full stops a launch whose history is nearly full, while it can still turn back.
+func (l *launch) full(ctx workflow.Context) error {
+	info := workflow.GetInfo(ctx)
+	if l.version < 2 || info.GetCurrentHistoryLength() < fullEvents && info.GetCurrentHistorySize() < fullBytes {
+		return nil
+	}
+	l.notify(ctx, "page", true, "the history of %s is full (%d events); it is turned back before Temporal ends it", l.plan.Flag, info.GetCurrentHistoryLength())
+	return &stop{state: rampart.TurnedBack, reason: "its history is full: it was steered, or its metrics swung, tens of thousands of times", at: workflow.Now(ctx).UnixMilli()}
 }
 
 // heldStep is the step that is held; of any other standing, the exposure alone. It is
@@ -185,11 +198,18 @@ func (l *launch) watchInput(mode activities.Mode, step rampart.Step) activities.
 // gates are those that are judged now. While the launch cools down only those that
 // have no share in the error budget are: the next attempt begins with fresh evidence,
 // for which what is seen meanwhile does not count.
+//
+// A raise that has not come through yet leaves people with what the stage before
+// exposed, so it is that stage's gates that guard them.
 func (l *launch) gates() []rampart.Gate {
-	if l.baking {
+	at := l.at
+	switch {
+	case l.baking && l.exposed:
 		return l.plan.GatesOf(rampart.Stage{})
+	case !l.baking && l.inside && !l.exposed && l.at > l.first:
+		at--
 	}
-	all := l.plan.GatesOf(l.stage())
+	all := l.plan.GatesOf(l.plan.Stages[at])
 	if l.cooling {
 		all = slices.DeleteFunc(all, rampart.Gate.Statistical)
 	}
@@ -228,7 +248,7 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 		}
 		l.holdUp(ctx, holdUp{reason: got.Reason}, true)
 	case activities.FoundHold: // a breach names its cause, which lasts
-		l.holdUp(ctx, holdUp{reason: got.Reason, undecided: got.Cause == ""}, false)
+		l.holdUp(ctx, holdUp{reason: got.Reason, undecided: got.Cause == "", cause: got.Cause}, false)
 	case activities.FoundNoData:
 		l.record(ctx, "", "%s", got.Reason)
 		l.notify(ctx, "no-data", false, "%s does not go on: %s", l.plan.Flag, got.Reason)
@@ -285,6 +305,9 @@ func (l *launch) holdOn(ctx workflow.Context, reason string) {
 // holdUp also voids the approvals of the stage that is asked for: they were given
 // before this was known.
 func (l *launch) holdUp(ctx workflow.Context, h holdUp, urgent bool) {
+	if l.version >= 2 && l.onHold != nil && h.cause != "" && l.onHold.cause == h.cause {
+		return // a bound that swings says nothing new to who is to decide already
+	}
 	l.onHold = &h
 	l.moved++
 	if l.asking >= 0 {

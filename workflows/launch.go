@@ -134,11 +134,15 @@ func (l *launch) expose(ctx workflow.Context, j int) error {
 			return err
 		}
 	}
-	f := l.document(ctx, l.stage().Steps[j].Percent)
-	f.Lease = rampart.LeaseFor(l.plan, l.stage(), f.Exposure)
-	f.Reason = fmt.Sprintf("%s, step %d of %d", l.phase, j+1, len(l.stage().Steps))
+	document := func() rampart.Flag { // anew for each try: the plan may be amended between two
+		f := l.document(ctx, l.stage().Steps[j].Percent)
+		f.Lease = rampart.LeaseFor(l.plan, l.stage(), f.Exposure)
+		f.Reason = fmt.Sprintf("%s, step %d of %d", l.phase, j+1, len(l.stage().Steps))
+		return f
+	}
+	f := document()
 	l.tell(ctx, rampart.Waiting, "exposing %s", reach(f))
-	if err := l.raise(ctx, f); err != nil {
+	if err := l.raise(ctx, document); err != nil {
 		return err
 	}
 	l.step, l.exposed, l.stepSince, l.held = j, true, workflow.Now(ctx), 0
@@ -159,10 +163,14 @@ func (l *launch) bake(ctx workflow.Context) error {
 		return l.walk(ctx)
 	}
 	l.baking, l.exposed = true, false
-	f := l.document(ctx, end.Percent)
-	f.Reason = "finish"
+	document := func() rampart.Flag {
+		f := l.document(ctx, end.Percent)
+		f.Reason = "finish"
+		return f
+	}
+	f := document()
 	l.tell(ctx, rampart.Baking, "exposing %s", reach(f))
-	if err := l.raise(ctx, f); err != nil {
+	if err := l.raise(ctx, document); err != nil {
 		return err
 	}
 	l.step, l.exposed, l.stepSince, l.held = 0, true, workflow.Now(ctx), 0

@@ -2,12 +2,14 @@ package workflows_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/activities"
 	"github.com/rampart-dev/rampart/flagstore"
 )
 
@@ -196,7 +198,7 @@ func TestARequestForConsentThatNobodyAnswersExpires(t *testing.T) {
 
 func TestARelaunchBeginsWhereTheLaunchBeforeGot(t *testing.T) {
 	before := func(phase rampart.Phase) rampart.FlagIntent {
-		return rampart.FlagIntent{Last: &rampart.Outcome{State: rampart.TurnedBack, Phase: phase, Receipt: rampart.Receipt{FirstExposed: 1}}}
+		return rampart.FlagIntent{Last: &rampart.Outcome{State: rampart.TurnedBack, Phase: phase, Receipt: rampart.Receipt{FirstExposed: 1, Highest: 5000}}}
 	}
 	for name, tt := range map[string]struct {
 		from   rampart.Phase
@@ -208,6 +210,7 @@ func TestARelaunchBeginsWhereTheLaunchBeforeGot(t *testing.T) {
 		"with an earlier one":       {from: rampart.Debug, intent: before(rampart.Scalability), path: []float64{1, 5, 10, 50, 75, 95, 100}},
 		"after one that was swept": {from: rampart.Debug, path: []float64{1, 5, 10, 50, 75, 95, 100},
 			intent: rampart.FlagIntent{Last: &rampart.Outcome{State: rampart.TurnedBack, Cause: rampart.CauseSwept, Phase: rampart.Debug}}},
+		"but not with one that it entered without exposing anybody": {from: rampart.Learning, intent: before(rampart.Learning), want: "exposed no more than 50 %"},
 		"but with no later one":          {from: rampart.Scalability, intent: before(rampart.Debug), want: "ended in debug"},
 		"but not where there was none":   {from: rampart.Debug, want: "not exposed by a launch yet"},
 		"but not with one that is not":   {from: "canary", intent: before(rampart.Debug), want: "no stage"},
@@ -258,4 +261,38 @@ func TestAReceiptSaysWhetherTheHoldoutWasClean(t *testing.T) {
 			require.Contains(t, out.Receipt.Text, tt.want)
 		})
 	}
+}
+
+// The server ends a workflow whose history is full, with nobody left to turn back.
+func TestALaunchWhoseHistoryIsNearlyFullTurnsBack(t *testing.T) {
+	r := newRig(t, fivePhases())
+	r.plan.Notify = []string{"releases"}
+	r.at(3*day, func() { r.SetCurrentHistoryLength(45_000) })
+	out, err := r.walk()
+	require.NoError(t, err)
+	require.Equal(t, rampart.TurnedBack, out.State)
+	require.Contains(t, out.Reason, "history is full")
+	require.Equal(t, []float64{0, 1, 5, 0}, r.path())
+	require.True(t, slices.ContainsFunc(r.notices, func(n activities.Notice) bool { return n.Event == "page" && n.Urgent }))
+}
+
+// A bound that swings says nothing new to who is to decide already.
+func TestAHoldIsToldOnceHoweverOftenItsBoundSwings(t *testing.T) {
+	plan := fivePhases()
+	plan.Gates[0].OnBreach = &rampart.Policy{Action: rampart.ActHold}
+	plan.Notify = []string{"releases"}
+	r := newRig(t, plan)
+	r.metric = func(_ string, at time.Time) (float64, error) {
+		return float64(at.Unix() / 3600 % 2 * 4), nil
+	}
+	r.at(6*day, func() { r.SignalWorkflow(rampart.SignalKill, "enough") })
+	_, err := r.walk()
+	require.NoError(t, err)
+	held := 0
+	for _, n := range r.notices {
+		if n.Event == "held" {
+			held++
+		}
+	}
+	require.Equal(t, 1, held)
 }

@@ -125,6 +125,7 @@ func (s *stop) Error() string { return string(s.state) + ": " + s.reason }
 type holdUp struct {
 	reason    string
 	undecided bool
+	cause     string // that lasts, or comes again
 }
 
 // An advance is a person's wish to end a hold early, and what became of it.

@@ -132,6 +132,9 @@ func (l *launch) lower(ctx workflow.Context, s *setback) error {
 		f.Lease = rampart.LeaseFor(l.plan, l.stage(), percent)
 	}
 	l.tell(ctx, rampart.Cooling, "stepping back to %s: %s", reach(f), s.reason)
+	if l.version >= 2 {
+		defer l.pageIfSlow(ctx)()
+	}
 	l.urgent = true
 	err := l.write(ctx, "step-back", f)
 	l.urgent = false

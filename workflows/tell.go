@@ -82,7 +82,7 @@ func (l *launch) showStanding(ctx workflow.Context, s standing) {
 		l.tell(ctx, rampart.Cooling, "cooling down at %s, until %s", reach(l.flag), moment(l.awaits.until))
 	case l.asking >= 0 && l.missing() != "":
 		l.waitingFor = rampart.ForApproval
-		if l.phase == rampart.MaxPowerRamp {
+		if l.phase == rampart.MaxPowerRamp && l.asking > l.at {
 			l.waitingFor = rampart.ForDecision
 		}
 		l.tell(ctx, rampart.Waiting, "waits at %s for consent to %s: %s", reach(l.flag), l.plan.Stages[l.asking].Phase, l.missing())

@@ -16,17 +16,22 @@ import (
 // gates said yes then, and nobody watches them meanwhile.
 const raisePatience = time.Minute
 
+// calendarPatience is how long a raise may take that exposes the first of all: the
+// calendar said yes then, and may have closed since.
+const calendarPatience = 10 * time.Minute
+
 // errCalledOff is that of a write which is not wanted any more.
 var errCalledOff = errors.New("called off")
 
 // raise exposes more. Where the store does not answer in time the launch guards on
 // where it is, until the gates and the store answer, and tries again. So it does where
 // somebody pauses the launch, or it is held, before the raise has come through.
-func (l *launch) raise(ctx workflow.Context, f rampart.Flag) error {
+func (l *launch) raise(ctx workflow.Context, document func() rampart.Flag) error {
 	for {
-		patience := workflow.WithScheduleToCloseTimeout(ctx, raisePatience)
-		if !exposing(l.flag) {
-			patience = ctx
+		f, wait := document(), l.patience()
+		patience := ctx
+		if wait > 0 {
+			patience = workflow.WithScheduleToCloseTimeout(ctx, wait)
 		}
 		l.reaches(ctx, f)
 		l.raising = true
@@ -36,7 +41,7 @@ func (l *launch) raise(ctx workflow.Context, f rampart.Flag) error {
 		case err == errCalledOff:
 			l.lost = "a raise to " + reach(f) + " was called off" // an attempt of it may come through yet
 		case gaveUp(err):
-			l.record(ctx, "", "the flag store did not take %s within %s; guarding on at %s", reach(f), rampart.Duration(raisePatience), reach(l.flag))
+			l.record(ctx, "", "the flag store did not take %s within %s; guarding on at %s", reach(f), rampart.Duration(wait), reach(l.flag))
 		default:
 			return err
 		}
@@ -45,6 +50,17 @@ func (l *launch) raise(ctx workflow.Context, f rampart.Flag) error {
 			return err
 		}
 	}
+}
+
+// patience is how long one raise may take; 0 is as long as it takes.
+func (l *launch) patience() time.Duration {
+	switch {
+	case exposing(l.flag):
+		return raisePatience
+	case l.plan.Calendar != nil:
+		return calendarPatience
+	}
+	return 0
 }
 
 // reaches notes an exposure before it is written: whoever stops the launch while the
