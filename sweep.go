@@ -13,8 +13,8 @@ const (
 	QueryAllowance = "allowance" // -> Allowance: the last one
 )
 
-// MemoDocument is the field of the memo of a flag's own workflow that says which
-// document it answers for: "version digest", or nothing while a launch answers.
+// MemoDocument is the field of the memo of a flag's or a segment's own workflow that says
+// which document it answers for: "version digest", or nothing while a launch answers.
 const MemoDocument = "RampartDocument"
 
 // A Sweeping asks a flag's own workflow to turn back what a launch has left behind.

@@ -22,6 +22,7 @@ func TestEmptiedRedisGetsBackEveryFlagAsItStood(t *testing.T) {
 	s.launchWhole("launched")
 	s.killAtTen("killed")
 	s.setByHand("by-hand", rampart.Percent(2500))
+	s.includeSegment("by-hand", "beta-testers", "u1")
 	before := map[string]flagstore.Entry{}
 	for _, flag := range flags {
 		before[flag] = s.entry(flag)
@@ -56,6 +57,9 @@ func TestEmptiedRedisGetsBackEveryFlagAsItStood(t *testing.T) {
 		}
 	}
 	s.requireSteady(old, before)
+	for _, r := range []*reader{old, fresh} {
+		s.awaitsIncluded(r, "by-hand", "u1")
+	}
 
 	// What was restored is alive: kills are lifted by a second person, and a launch
 	// that ramps goes on.
@@ -182,6 +186,31 @@ func (s *stack) killAtTen(flag string) {
 	_, err := s.people.Kill(s.t.Context(), flag, "oncall", "support queue on fire", 0)
 	require.NoError(s.t, err)
 	l.ends(rampart.Killed)
+}
+
+// includeSegment applies a segment, and has a flag include it.
+func (s *stack) includeSegment(flag, segment, user string) {
+	s.t.Helper()
+	_, err := s.people.ApplySegment(s.t.Context(), rampart.SegmentChange{
+		Segment: rampart.Segment{Name: segment, Keys: []string{user}}, By: "bo", Reason: "the beta begins"})
+	require.NoError(s.t, err)
+	eventually(s.t, "the index says which segment is meant", func() (bool, any) {
+		meant, err := s.people.SegmentsMeant(s.t.Context())
+		return err == nil && meant[segment] != "", meant
+	})
+	doc := s.entry(flag).Flag
+	doc.Include = []rampart.Rule{{Segment: segment}}
+	_, err = s.people.Set(s.t.Context(), rampart.FlagChange{Flag: doc, By: "bo", Reason: "the beta begins"})
+	require.NoError(s.t, err)
+}
+
+// awaitsIncluded waits until the reader has a user in by a segment.
+func (s *stack) awaitsIncluded(r *reader, flag, user string) {
+	s.t.Helper()
+	eventually(s.t, user+" is included", func() (bool, any) {
+		d := r.Flag(flag).Decide(&rampart.Subject{Key: user})
+		return d.On && d.Reason == rampart.ReasonIncluded, d
+	})
 }
 
 func (s *stack) setByHand(flag string, exposure rampart.Percent) {

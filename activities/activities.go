@@ -29,6 +29,7 @@ type Activities struct {
 
 	Launches   Launches      // of which the sweep finds those that are gone
 	Intents    Intents       // with which the sweep compares what is stored
+	Segments   Segments      // that the sweep compares and has restored
 	SweepEvery time.Duration // instead of what the sweep was started with, if not 0
 	Page       []string      // channels that hear of what the sweep does, and must not do
 

@@ -49,6 +49,7 @@ func newWorld(t *testing.T) *world {
 	r := newRig(t)
 	w := &world{others: others{r}, rig: r, stands: map[string]activities.Standing{}, swept: map[string]rampart.Sweeping{}, attested: map[string]string{}}
 	r.Workflows, r.Launches, r.Intents, r.Notifier, r.Page = w, w, w, w, []string{"oncall"}
+	r.Segments = &segmentsOf{w: w}
 	return w
 }
 

@@ -32,6 +32,9 @@ type Swept struct {
 	Allowed  int64              `json:"allowed,omitempty"`  // the last allowance that was used, by its time
 	Differ   map[string]string  `json:"differ,omitempty"`   // by flag, how its document differed from the intent at the last pass
 	Compared int64              `json:"compared,omitempty"` // ms: when documents were last compared
+
+	SegmentsDiffer   map[string]string `json:"segmentsDiffer,omitempty"`   // the same of segments
+	SegmentsCompared int64             `json:"segmentsCompared,omitempty"` // ms
 }
 
 // sweepTime is what the clocks say at the beginning of a pass.
@@ -77,11 +80,11 @@ func (a *Activities) sweep(ctx context.Context, seen *Swept) (string, error) {
 		return "", err
 	}
 	if why := seen.lossOf(meta); why != "" {
-		n, err := a.restoreAll(ctx, seen, why)
+		restored, err := a.restoreAll(ctx, seen, why)
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("%s; %d flags restored", why, n), nil
+		return why + "; " + restored, nil
 	}
 	seen.Revision = meta.Revision
 	entries, err := a.Store.List(ctx)
@@ -95,7 +98,9 @@ func (a *Activities) sweep(ctx context.Context, seen *Swept) (string, error) {
 	errs = append(errs, err)
 	drifted, err := a.compareAll(ctx, seen, entries, now)
 	errs = append(errs, err)
-	return note + swept + drifted, errors.Join(errs...)
+	segments, err := a.compareSegments(ctx, seen, now)
+	errs = append(errs, err)
+	return note + swept + drifted + segments, errors.Join(errs...)
 }
 
 func (a *Activities) sweepTime(ctx context.Context) (sweepTime, error) {
@@ -165,27 +170,33 @@ func (a *Activities) passOnKills(ctx context.Context, seen *Swept, entries []fla
 // about a minute, and so few that launches are walked meanwhile.
 const restoring = 20
 
-// restoreAll has every flag's workflow write its intent. A flag under a launch is
-// written by the launch itself, whose watch finds the loss. One that does not answer
-// keeps the store without an epoch, but no other flag from coming back.
-func (a *Activities) restoreAll(ctx context.Context, seen *Swept, why string) (int, error) {
+// restoreAll has every flag's workflow write its intent, and every segment's. A flag
+// under a launch is written by the launch itself, whose watch finds the loss. One that
+// does not answer keeps the store without an epoch, but no other from coming back.
+// Flags come first, because with them come their kills.
+func (a *Activities) restoreAll(ctx context.Context, seen *Swept, why string) (string, error) {
 	names, err := a.Workflows.Flags(ctx)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	if err := a.each(ctx, seen, names, func(name string) error { return a.Workflows.Restore(ctx, name, why) }); err != nil {
-		return 0, fmt.Errorf("restore %w", err)
+	failed := a.each(ctx, seen, names, func(name string) error { return a.Workflows.Restore(ctx, name, why) })
+	if failed != nil {
+		failed = fmt.Errorf("restore %w", failed)
+	}
+	segments, err := a.restoreSegments(ctx, seen, why)
+	if err := errors.Join(failed, err); err != nil {
+		return "", err
 	}
 	if err := a.Store.RestoreMeta(ctx, a.Namespace); err != nil { // which leaves an epoch alone
-		return 0, err
+		return "", err
 	}
 	meta, err := a.Store.Meta(ctx)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	seen.Restores++
-	seen.Revision, seen.Kills, seen.Differ = meta.Revision, nil, nil
-	return len(names), nil
+	seen.Revision, seen.Kills, seen.Differ, seen.SegmentsDiffer = meta.Revision, nil, nil, nil
+	return fmt.Sprintf("%d flags restored, %d segments", len(names), segments), nil
 }
 
 // errorsOf keeps the first error of many that are likely to be alike.

@@ -26,7 +26,19 @@ func Digest(f rampart.Flag) string {
 	}
 	f.Reason, f.ChangedBy = clip(f.Reason), clip(f.ChangedBy)
 	f.HighWater = max(f.HighWater, f.Exposure)
-	document, err := json.Marshal(f)
+	return digest(f)
+}
+
+// DigestSegment is [Digest] for a segment's document.
+//
+//workflowcheck:ignore
+func DigestSegment(g rampart.Segment) string {
+	g.ChangedBy = clip(g.ChangedBy)
+	return digest(g)
+}
+
+func digest(of any) string {
+	document, err := json.Marshal(of)
 	if err != nil { // a value that is no JSON, which the store would not have taken
 		return digestForm
 	}

@@ -144,7 +144,7 @@ func TestSegmentsAreBounded(t *testing.T) {
 	for name, g := range map[string]rampart.Segment{
 		"no name":              {},
 		"too many keys":        {Name: "s", Keys: make([]string, rampart.MaxSegmentKeys+1)},
-		"too large":            {Name: "s", Keys: []string{strings.Repeat("x", flagstore.MaxSegmentBytes)}},
+		"too large":            {Name: "s", Keys: []string{strings.Repeat("x", rampart.MaxSegmentBytes)}},
 		"names another":        {Name: "s", Rules: []rampart.Rule{{Segment: "t"}}},
 		"a name with a colon":  {Name: "a:b"},
 		"a name of a template": {Name: "{s}"},

@@ -12,19 +12,16 @@ import (
 	"github.com/rampart-dev/rampart"
 )
 
-// MaxSegmentBytes bounds a segment's document: its keys at a hundred bytes each.
-const MaxSegmentBytes = 1 << 20
-
 // rounds bounds how often a write starts over because somebody else has written
 // between its read and its script. Each round is lost to a write that succeeded.
 const rounds = 100
 
-// PutSegment writes a segment and returns it as stored. Segments have no pen: the
-// last writer wins, under a version by the store's clock. A segment that says what
-// is stored already is left alone.
+// PutSegment writes a segment past its workflow, and returns it as stored. Segments
+// have no pen: the last writer wins, under a version by the store's clock. A segment
+// that says what is stored already is left alone.
 func (s *Store) PutSegment(ctx context.Context, g rampart.Segment, by, reason string) (rampart.Segment, error) {
 	do := "write segment " + g.Name
-	if err := checkSegment(g); err != nil {
+	if err := rampart.CheckSegment(g); err != nil {
 		return g, wrap(do, err)
 	}
 	for range rounds {
@@ -87,9 +84,6 @@ func (s *Store) putSegment(ctx context.Context, do string, g rampart.Segment, by
 	if err != nil {
 		return g, false, wrap(do, err)
 	}
-	if len(document) > MaxSegmentBytes {
-		return g, false, rampart.Errorf(rampart.Invalid, "%s: its document has %d bytes, more than %d", do, len(document), MaxSegmentBytes)
-	}
 	subject := "segment:" + g.Name
 	got, err := s.run(ctx, do, segmentScript, subject, event{Flag: subject, Verb: "segment", By: by, Reason: reason},
 		g.Name, stored.Version, g.Version, document)
@@ -126,20 +120,4 @@ func sameSegment(a, b rampart.Segment) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && a.Version > 0 && string(x) == string(y)
-}
-
-func checkSegment(g rampart.Segment) error {
-	if err := rampart.CheckName("a segment", g.Name); err != nil {
-		return err
-	}
-	if len(g.Keys) > rampart.MaxSegmentKeys {
-		return rampart.Errorf(rampart.Invalid, "%d keys are more than %d", len(g.Keys), rampart.MaxSegmentKeys).
-			WithHint("a segment this large is an attribute of your users: match it with a rule")
-	}
-	for _, r := range g.Rules {
-		if r.Segment != "" {
-			return rampart.Errorf(rampart.Invalid, "its rules name segment %s", r.Segment).WithHint("a segment's rules may not name other segments")
-		}
-	}
-	return nil
 }

@@ -69,7 +69,7 @@ func (s *Starter) refuseEmptied(ctx context.Context) error {
 		return err
 	}
 	return rampart.Errorf(rampart.Refused, "%s is set up in Temporal, and its store is empty: it has lost everything", s.Environment()).
-		WithHint("do not set it up again: a worker restores flags and kills from Temporal within seconds (rampart worker --env %s)", s.Environment())
+		WithHint("do not set it up again: a worker restores flags, kills and segments from Temporal within seconds (rampart worker --env %s)", s.Environment())
 }
 
 // NamespaceID returns the id of the Temporal namespace.

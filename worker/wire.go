@@ -38,12 +38,13 @@ func (p *process) workers(namespace string) []sdk.Worker {
 		MaxSkew:   maxSkew,
 		Meter:     activities.NewMeter(p.registry),
 
-		Launches: reach{p.starter}, Intents: reach{p.starter},
+		Launches: reach{p.starter}, Intents: reach{p.starter}, Segments: reach{p.starter},
 		SweepEvery: p.config.SweepEvery, Page: p.pages(),
 	}
 	launches := sdk.New(p.starter.Temporal, rampart.LaunchQueue(env), p.options(p.config.Changes))
 	launches.RegisterWorkflow(workflows.Launch)
 	launches.RegisterWorkflow(workflows.Flag)
+	launches.RegisterWorkflow(workflows.Segment)
 	launches.RegisterWorkflow(workflows.Sweep)
 	launches.RegisterActivity(do)
 
@@ -109,6 +110,7 @@ var (
 	_ activities.Workflows = reach{}
 	_ activities.Launches  = reach{}
 	_ activities.Intents   = reach{}
+	_ activities.Segments  = reach{}
 )
 
 // Restore implements activities.Workflows.

@@ -21,6 +21,7 @@
 // [Flag] is open for as long as the flag exists. It answers for the flag while no
 // launch does: it makes and changes it at a person's request, restores it after the
 // store has lost it, and takes it back from a launch that was ended from outside.
+// [Segment] does the same for a segment.
 //
 // # Sweep
 //

@@ -54,6 +54,7 @@ func TestGoldenHistoriesReplay(t *testing.T) {
 			replayer.RegisterWorkflow(workflows.Launch)
 			replayer.RegisterWorkflow(workflows.Flag)
 			replayer.RegisterWorkflow(workflows.Sweep)
+			replayer.RegisterWorkflow(workflows.Segment)
 			require.NoError(t, replayer.ReplayWorkflowHistoryFromJSONFile(quiet, file))
 		})
 	}
@@ -64,11 +65,11 @@ func TestEveryEndingHasAGoldenHistory(t *testing.T) {
 	endings := []string{"launched", "breach", "blind", "killed", "register", "person", "rejected", "superseded", "cancelled", "failed", "held", "flag"}
 	for edition, names := range map[string][]string{
 		"1":     endings,
-		edition: append(endings, "stepped-back", "amended", "relaunched", "awaited", "expired"),
+		edition: append(endings, "stepped-back", "amended", "relaunched", "awaited", "expired", "segment"),
 	} {
 		for _, name := range names {
 			_, err := os.Stat(filepath.Join(histories, name+"-"+edition+".json"))
-			require.NoError(t, err, "run go test ./workflows -run 'TestRecorded|TestARefusedPlanIsRecorded' -record")
+			require.NoError(t, err, "run go test ./workflows -run 'TestRecorded|TestARefusedPlanIsRecorded|TestASegmentIsRecorded' -record")
 		}
 	}
 }
@@ -281,6 +282,7 @@ func seconds(n int) rampart.Duration { return rampart.Duration(time.Duration(n) 
 type recorder struct {
 	t     *testing.T
 	s     *starter.Starter
+	redis *redistest.Server
 	env   string // of its own, and so task queues of its own
 	plan  rampart.Plan
 	value atomic.Int64
@@ -293,9 +295,9 @@ func newRecorder(t *testing.T, name string) *recorder {
 	temporal, err := client.Dial(client.Options{HostPort: server.Address(), Identity: "recorder", Logger: quiet})
 	require.NoError(t, err)
 	t.Cleanup(temporal.Close)
-	r := &recorder{t: t, env: name, plan: fivePhases()}
+	r := &recorder{t: t, env: name, redis: redistest.Start(t), plan: fivePhases()}
 	r.plan.Flag, r.plan.Environment, r.plan.Every = "checkout-v2", name, seconds(1)
-	r.s = &starter.Starter{Temporal: temporal, Address: server.Address(), Space: "default", Patience: time.Minute, Store: flagstore.New(redistest.Start(t).Client(), r.env)}
+	r.s = &starter.Starter{Temporal: temporal, Address: server.Address(), Space: "default", Patience: time.Minute, Store: flagstore.New(r.redis.Client(), r.env)}
 	_, err = r.s.Setup(t.Context())
 	require.NoError(t, err)
 	r.work(temporal)
@@ -318,6 +320,7 @@ func (r *recorder) work(temporal client.Client) {
 		w := worker.New(temporal, queue, worker.Options{Identity: "recorder"})
 		w.RegisterWorkflow(workflows.Launch)
 		w.RegisterWorkflow(workflows.Flag)
+		w.RegisterWorkflow(workflows.Segment)
 		w.RegisterActivity(a)
 		require.NoError(r.t, w.Start())
 		r.t.Cleanup(w.Stop)

@@ -29,10 +29,10 @@ func (a *app) segmentApplyCommand() *cobra.Command {
 	var reason string
 	c := a.acting(a.reading(&cobra.Command{
 		Use:   "apply FILE",
-		Short: "Make a segment what a file says; needs no Temporal",
-		Long: `Apply writes a segment into the store, from where it reaches the readers like any
-change of a flag. The file says the whole of it, in YAML; a segment that is the same
-already is left alone.
+		Short: "Make a segment what a file says",
+		Long: `Apply gives a segment to its workflow, which keeps it and writes it into the store,
+from where it reaches the readers like any change of a flag. The file says the whole of
+it, in YAML; a segment that is the same already is left alone.
 
   name: beta-testers
   purpose: People who asked to see features early
@@ -54,7 +54,7 @@ already is left alone.
 			if err != nil {
 				return err
 			}
-			stored, err := s.Store.PutSegment(ctx, g, by, reason)
+			stored, err := s.ApplySegment(ctx, rampart.SegmentChange{Segment: g, By: by, Reason: reason})
 			if err != nil {
 				return err
 			}

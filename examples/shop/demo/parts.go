@@ -48,8 +48,8 @@ func open(ctx context.Context, s *devstack.Stack, program string) (*parts, error
 	}
 	front, faults := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
 	p := &parts{stack: s, shopURL: "http://" + front, faultsURL: "http://" + faults + "/faults"}
-	segment := rampart.Segment{Name: "internal", Keys: staff}
-	if _, err := s.Starter().Store.PutSegment(ctx, segment, "mel", "who tries things first"); err != nil {
+	internal := rampart.SegmentChange{Segment: rampart.Segment{Name: "internal", Keys: staff}, By: "mel", Reason: "who tries things first"}
+	if _, err := s.Starter().ApplySegment(ctx, internal); err != nil {
 		return nil, err
 	}
 	err = s.Launch(ctx, devstack.Process{
