@@ -60,6 +60,9 @@ func (l *launch) baseline(ctx workflow.Context, s *stop) error {
 		f.ChangedBy = l.id
 	}
 	l.handing = true
+	if l.version >= 2 { // the store may have handed the pen on with a write whose answer was lost
+		l.astray = true
+	}
 	for {
 		in := l.writeInput(ctx, verbOf(s), f)
 		in.Since, in.Insist = s.at, true
