@@ -38,21 +38,19 @@ func TestLaunchGoesOnWhereAWorkerWasKilledInMidWatch(t *testing.T) {
 func TestLaunchGoesOnWhereAWorkerWasKilledInMidExpose(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
+	trap, direct := s.snared()
 	first := s.work()
 	s.read("checkout-v2")
-	plan := s.aPlan("checkout-v2")
-	plan.Every = seconds(3) // looks at a store that hangs are seconds apart
-	plan.Stages[1].Steps[0].Hold = seconds(8)
-	l := s.start(plan)
+	trap.set(t, "expose", rampart.Full)
+	l := s.start(s.aPlan("checkout-v2"))
 	l.approve(rampart.MaxPowerRamp)
-	asked := l.memoryNow().Looks
-	l.awaitsThat("half have been looked at once", func(p rampart.Progress) bool { return p.Exposure == fifty && p.Looks > asked })
+	l.awaitsThat("half are exposed", func(p rampart.Progress) bool { return p.Exposure == fifty })
 	l.allow("checkout-v2", rampart.Full)
-	s.redis.Freeze()
 	s.awaitPending("Expose", "checkout-v2")
 
 	first.kill()
 	s.redis.Thaw()
+	direct()
 	s.work()
 
 	l.ends(rampart.Launched)
@@ -87,17 +85,14 @@ func TestLaunchIsTurnedBackWhereAWorkerWasKilledInMidTurnBack(t *testing.T) {
 func TestTurningBackOvertakesAFinishThatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
+	trap, _ := s.snared()
 	s.work()
 	r := s.read("checkout-v2")
 	plan := s.aPlan("checkout-v2")
-	plan.Every = seconds(3)
 	plan.Stages = plan.Stages[:1]
-	plan.Finish.Bake = seconds(8)
+	trap.set(t, "finish", rampart.Full)
 	l := s.start(plan)
 	l.awaits(rampart.Baking, rampart.Full)
-	before := l.memoryNow().Looks
-	l.awaitsThat("everybody has been looked at once", func(p rampart.Progress) bool { return p.Looks > before })
-	s.redis.Freeze()
 	s.awaitPending("Expose", "checkout-v2")
 
 	_, err := s.people.TurnBack(t.Context(), "checkout-v2", rampart.Ask{By: "bo", Reason: "the shop looks odd"})
@@ -118,19 +113,19 @@ func TestWorkerThatWakesUpLateChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	s.people.Patience = 20 * time.Second // a question may go to the worker that sleeps; then it is asked again
+	trap, direct := s.snared()
 	first := s.work()
 	r := s.read("checkout-v2")
 	plan := s.aPlan("checkout-v2")
-	plan.Every = seconds(3)
 	plan.Stages = plan.Stages[:1]
-	plan.Stages[0].Steps[0].Hold = seconds(8)
 	plan.Finish.Bake = rampart.Duration(time.Hour)
+	trap.set(t, "expose", rampart.Full)
 	l := s.start(plan)
-	l.awaitsThat("ten percent have been looked at", func(p rampart.Progress) bool { return p.Exposure == ten && p.Looks >= 1 })
-	s.redis.Freeze()
+	l.awaitsThat("ten percent are exposed", func(p rampart.Progress) bool { return p.Exposure == ten })
 	s.awaitPending("Expose", "checkout-v2")
 	first.freeze()
 	s.redis.Thaw()
+	direct()
 	second := s.work()
 	l.awaits(rampart.Baking, rampart.Full)
 	l.send(rampart.SignalKill, payload("json/plain", `"the shop is on fire"`))
