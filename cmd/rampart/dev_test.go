@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -34,6 +35,9 @@ func TestDevRunsAllPartsUntilItIsInterrupted(t *testing.T) {
 
 func TestDevLeavesNothingBehindWhenItsTerminalIsClosed(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP) // else, under nohup, dev would rightly ignore it too
+	defer signal.Stop(heard)
 	_, errs, end := startDev(t, programOf(t), "--no-worker")
 	require.NoError(t, end(syscall.SIGHUP), errs.String())
 	left, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "rampart-dev-*"))
