@@ -32,7 +32,7 @@ func ramping(change func(*rampart.Progress)) rampart.Progress {
 		Flag: "checkout-v2", Environment: "production", Owner: "team-payments", StartedBy: "bob", StartedAt: ago(76 * time.Hour),
 		Source: rampart.Source{File: "plan.yaml", SHA256: strings.Repeat("ab12", 16), Commit: strings.Repeat("cd34", 10), Dirty: true},
 		Plan:   rampart.Plan{Flag: "checkout-v2", Owner: "team-payments", Purpose: "One-page checkout"}.WithDefaults(),
-		State:  rampart.Watching, Phase: rampart.Debug, Step: 2, Exposure: 1000, Exposed: ago(70 * time.Hour),
+		State:  rampart.Watching, Phase: rampart.Debug, Entered: 1, Step: 2, Exposure: 1000, Exposed: ago(70 * time.Hour),
 		StepSince: ago(15 * time.Hour), Hold: rampart.Duration(24 * time.Hour), Held: rampart.Duration(14*time.Hour + 12*time.Minute),
 		Verdict: &rampart.Verdict{Word: rampart.Holding, At: ago(10 * time.Second), Gates: []rampart.GateVerdict{
 			figures(rampart.Holding, 1.04, 0.91, 1.19, 0.03),
