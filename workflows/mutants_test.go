@@ -18,25 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A mutant is the product with one defect. Its file in testdata/mutants says why the
-// defect matters, and what to put in the place of which text. In Go the new text asks
-// mutant("NAME") whether it is meant, so that one build has all mutants in it; in a
-// script of Lua the new text stands for itself, and is put in when the program starts.
-//
-// The product's own code knows nothing of this: the build lays the changed files over it.
-type mutant struct {
-	name, why string
-	edits     []edit
-}
-
-type edit struct{ file, find, replace string }
-
-const (
-	root = ".."
-	// patience is how many launches the model may need to find a mutant. Most take
-	// less than a hundred.
-	patience = "4000"
-)
+// patience is how many launches the model may need to find a mutant. Most take less
+// than a hundred.
+const patience = "4000"
 
 // TestMutants holds the model to its promise: each mutant is found, and without one
 // nothing is. It is run by make mutants.
@@ -62,32 +46,6 @@ func walkModel(program, mutant, launches string) ([]byte, error) {
 	cmd := exec.Command(program, "-test.run=^TestModel$", "-test.timeout=10m", "-rapid.shrinktime=0s", "-model", launches)
 	cmd.Env = append(os.Environ(), "RAMPART_MUTANT="+mutant)
 	return cmd.CombinedOutput()
-}
-
-func readMutants(t *testing.T) []mutant {
-	files, err := filepath.Glob("testdata/mutants/*.txt")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	var all []mutant
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		require.NoError(t, err)
-		parts := strings.Split(string(text), "\n=== ")
-		m := mutant{name: strings.TrimSuffix(filepath.Base(f), ".txt"), why: strings.TrimSpace(parts[0])}
-		for _, part := range parts[1:] {
-			kind, body, _ := strings.Cut(part, "\n")
-			switch kind {
-			case "find":
-				m.edits[len(m.edits)-1].find = strings.Trim(body, "\n")
-			case "replace":
-				m.edits[len(m.edits)-1].replace = strings.Trim(body, "\n")
-			default:
-				m.edits = append(m.edits, edit{file: kind})
-			}
-		}
-		all = append(all, m)
-	}
-	return all
 }
 
 // buildMutants builds the model over the product with all mutants in it, each asleep.
