@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/rampart-dev/rampart"
@@ -21,7 +22,7 @@ func TestFlagOfALaunchThatWasEndedFromOutsideIsSwept(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		launch   func(*stack, rampart.Plan) *launch
-		gone     func(*launch)
+		gone     func(*launch, *worker, func() *worker) *worker // who sweeps
 		exposure rampart.Percent
 		says     string
 	}{
@@ -32,13 +33,14 @@ func TestFlagOfALaunchThatWasEndedFromOutsideIsSwept(t *testing.T) {
 			p.Finish.Bake = rampart.Duration(time.Hour)
 			return s.start(p)
 		}, (*launch).terminate, rampart.Full, "is terminated"},
-		{"timed out", func(s *stack, p rampart.Plan) *launch { return s.startWithin(p, 25*time.Second) }, func(*launch) {}, ten, "is timed out"},
+		{"timed out", func(s *stack, p rampart.Plan) *launch { return s.startWithin(p, 25*time.Second) }, (*launch).timeOut, ten, "is timed out"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newStack(t)
 			hook := s.listen()
-			w := s.work("--notify", "hook="+hook.channel)
+			work := func() *worker { return s.work("--notify", "hook="+hook.channel) }
+			w := work()
 			r := s.read("checkout-v2")
 			plan := s.aPlan("checkout-v2")
 			plan.Notify = []string{"hook"}
@@ -47,7 +49,7 @@ func TestFlagOfALaunchThatWasEndedFromOutsideIsSwept(t *testing.T) {
 			l.awaitsThat("it is exposed", func(p rampart.Progress) bool { return p.Exposure == c.exposure && p.Looks >= 1 })
 			left := s.entry("checkout-v2").Flag
 
-			c.gone(l)
+			w = c.gone(l, w, work)
 
 			out := l.ends(rampart.TurnedBack)
 			require.Equal(t, rampart.CauseSwept, out.Cause)
@@ -83,9 +85,22 @@ func TestFlagOfALaunchThatWasEndedFromOutsideIsSwept(t *testing.T) {
 }
 
 // terminate ends the launch as somebody at Temporal UI does.
-func (l *launch) terminate() {
+func (l *launch) terminate(w *worker, _ func() *worker) *worker {
 	l.t.Helper()
 	require.NoError(l.t, l.people.Temporal.TerminateWorkflow(l.t.Context(), rampart.LaunchID(l.env, l.plan.Flag), "", "a slip"))
+	return w
+}
+
+// timeOut has the launch end while nobody is there: a watch that cannot be tried again
+// before a deadline ends, and then the launch turns back while it still can.
+func (l *launch) timeOut(w *worker, work func() *worker) *worker {
+	l.t.Helper()
+	w.kill()
+	eventually(l.t, "the launch is timed out", func() (bool, any) {
+		d, err := l.people.Temporal.DescribeWorkflowExecution(l.t.Context(), rampart.LaunchID(l.env, l.plan.Flag), "")
+		return err == nil && d.GetWorkflowExecutionInfo().GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT, err
+	})
+	return work()
 }
 
 // startWithin starts a launch past the product's own starter, with a timeout that the
@@ -128,7 +143,7 @@ func TestMoreThanAFewAtOnceAreLeftToAPerson(t *testing.T) {
 	}
 	first.kill() // so that all of them are found in one pass
 	for _, l := range launches {
-		l.terminate()
+		l.terminate(nil, nil)
 	}
 
 	w := s.work("--notify", "hook="+hook.channel, "--notify", "log=log://", "--page", "hook")

@@ -256,6 +256,11 @@ func (s *Starter) swept(ctx context.Context, p *rampart.Progress) {
 	intent, err := s.Intent(ctx, p.Flag)
 	if out := intent.Last; err == nil && out != nil && out.Cause == rampart.CauseSwept && out.Receipt.EndedAt >= p.StartedAt {
 		p.State, p.Outcome, p.Note, p.Exposure = out.State, out, out.Receipt.Text, 0
+		return
+	}
+	e, err := s.Store.Get(ctx, p.Flag)
+	if err == nil && e.Owner == rampart.FlagID(s.Environment(), p.Flag) && e.Flag.Exposure == 0 && len(e.Flag.Include) == 0 {
+		p.Note, p.Exposure = "the workflow was ended from outside; its flag is at the baseline", 0
 	}
 }
 
