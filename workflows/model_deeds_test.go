@@ -92,7 +92,10 @@ func (x *telling) kill(d deed, who string) {
 	var killed flagstore.Killed
 	var err error
 	x.law.sees(func() { killed, err = x.people.Kill(context.Background(), x.story.plan.Flag, who, "enough") })
-	if err == nil && d.detail%3 > 0 { // unless the store has lost the flag
+	if err == nil { // unless the store has lost the flag
+		x.law.hasKilled()
+	}
+	if err == nil && d.detail%3 > 0 {
 		x.SignalWorkflow(rampart.SignalKill, killed.Kill)
 		x.then(x.law.isKilled)
 	}

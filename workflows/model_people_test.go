@@ -81,6 +81,16 @@ func (l *law) halted(why string) {
 	l.halts(why)
 }
 
+// hasKilled holds a kill to its word: readers go by the register, whatever becomes of
+// the document.
+func (l *law) hasKilled() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.read().killed {
+		l.breaksWith("it was killed, and no register says so")
+	}
+}
+
 func (l *law) turnsBack()   { l.halted("somebody turned the launch back") }
 func (l *law) rejects()     { l.halted("somebody rejected a phase") }
 func (l *law) isKilled()    { l.halted("the launch was told to die") }
