@@ -2,15 +2,11 @@ package starter
 
 import (
 	"context"
-	"strings"
 
 	enums "go.temporal.io/api/enums/v1"
-	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"github.com/rampart-dev/rampart"
-	"github.com/rampart-dev/rampart/activities"
 	"github.com/rampart-dev/rampart/workflows"
 )
 
@@ -45,20 +41,7 @@ func (s *Starter) ApplySegment(ctx context.Context, c rampart.SegmentChange) (ra
 // SegmentsMeant returns for each segment that has a workflow of its own which document
 // that answers for, from Temporal's index.
 func (s *Starter) SegmentsMeant(ctx context.Context) (map[string]string, error) {
-	meant := map[string]string{}
-	prefix := rampart.SegmentID(s.Environment(), "")
-	err := s.index(ctx, "Segment", func(e *workflowpb.WorkflowExecutionInfo) {
-		name, ok := strings.CutPrefix(e.GetExecution().GetWorkflowId(), prefix)
-		if !ok {
-			return
-		}
-		document := activities.Unattested
-		if p := e.GetMemo().GetFields()[rampart.MemoDocument]; p != nil {
-			_ = converter.GetDefaultDataConverter().FromPayload(p, &document)
-		}
-		meant[name] = document
-	})
-	return meant, err
+	return s.attestations(ctx, "Segment", rampart.SegmentID(s.Environment(), ""))
 }
 
 // RestoreSegment asks a segment's workflow to write its document again.

@@ -144,9 +144,14 @@ func merged(lists ...[]string) []string {
 // Attested returns for each flag that has a workflow of its own which document that
 // answers for, from Temporal's index.
 func (s *Starter) Attested(ctx context.Context) (map[string]string, error) {
+	return s.attestations(ctx, "Flag", rampart.FlagID(s.Environment(), ""))
+}
+
+// attestations reads the memos of all open workflows of a type, by what follows the
+// prefix in their IDs.
+func (s *Starter) attestations(ctx context.Context, kind, prefix string) (map[string]string, error) {
 	meant := map[string]string{}
-	prefix := rampart.FlagID(s.Environment(), "")
-	err := s.index(ctx, "Flag", func(e *workflowpb.WorkflowExecutionInfo) {
+	err := s.index(ctx, kind, func(e *workflowpb.WorkflowExecutionInfo) {
 		name, ok := strings.CutPrefix(e.GetExecution().GetWorkflowId(), prefix)
 		if !ok {
 			return
