@@ -35,6 +35,7 @@ func TestHarmTurnsTheLaunchBackAndIsTold(t *testing.T) {
 	require.Less(t, out.Receipt.Affected, out.Receipt.Requests)
 	require.LessOrEqual(t, out.Receipt.BreachAt, out.Receipt.OffAt)
 	require.LessOrEqual(t, out.Receipt.OffAt, out.Receipt.Everywhere)
+	require.Contains(t, l.history("checkout-v2"), handedOver, "the watch had turned it back")
 	r.awaits("off", "checkout-v2", func(saw sight) bool { return saw.Exposure == 0 && !saw.Lowest })
 	l.requirePath("create 0 %", "acquire 0 %", "expose 50 %", "turn-back 0 %")
 	events, err := s.people.Store.History(t.Context(), "checkout-v2", 1)

@@ -23,6 +23,7 @@ type snare struct {
 
 	mu     sync.Mutex
 	prey   []byte
+	sprung chan struct{} // closed once Redis is frozen
 	freeze func()
 }
 
@@ -50,7 +51,24 @@ func (n *snare) set(t *testing.T, verb string, to rampart.Percent) {
 	require.NoError(t, err)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.prey = fmt.Appendf(nil, `"verb":%q,"exposure":%s`, verb, exposure)
+	n.prey, n.sprung = fmt.Appendf(nil, `"verb":%q,"exposure":%s`, verb, exposure), make(chan struct{})
+}
+
+// springs waits until Redis is frozen. That the write is being attempted is not enough:
+// it may be on its way, and whoever lets Redis go on now has it frozen afterwards.
+func (n *snare) springs(t *testing.T) {
+	t.Helper()
+	n.mu.Lock()
+	sprung := n.sprung
+	n.mu.Unlock()
+	eventually(t, "the snare is sprung", func() (bool, any) {
+		select {
+		case <-sprung:
+			return true, nil
+		default:
+			return false, nil
+		}
+	})
 }
 
 // look freezes Redis where the prey is in what is sent.
@@ -60,6 +78,7 @@ func (n *snare) look(sent []byte) {
 	if n.prey != nil && bytes.Contains(sent, n.prey) {
 		n.prey = nil
 		n.freeze()
+		close(n.sprung)
 	}
 }
 

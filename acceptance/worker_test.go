@@ -46,7 +46,7 @@ func TestLaunchGoesOnWhereAWorkerWasKilledInMidExpose(t *testing.T) {
 	l.approve(rampart.MaxPowerRamp)
 	l.awaitsThat("half are exposed", func(p rampart.Progress) bool { return p.Exposure == fifty })
 	l.allow("checkout-v2", rampart.Full)
-	s.awaitPending("Expose", "checkout-v2")
+	trap.springs(t)
 
 	first.kill()
 	s.redis.Thaw()
@@ -93,7 +93,7 @@ func TestTurningBackOvertakesAFinishThatIsUnderWay(t *testing.T) {
 	trap.set(t, "finish", rampart.Full)
 	l := s.start(plan)
 	l.awaits(rampart.Baking, rampart.Full)
-	s.awaitPending("Expose", "checkout-v2")
+	trap.springs(t)
 
 	_, err := s.people.TurnBack(t.Context(), "checkout-v2", rampart.Ask{By: "bo", Reason: "the shop looks odd"})
 	require.NoError(t, err)
@@ -122,7 +122,7 @@ func TestWorkerThatWakesUpLateChangesNothing(t *testing.T) {
 	trap.set(t, "expose", rampart.Full)
 	l := s.start(plan)
 	l.awaitsThat("ten percent are exposed", func(p rampart.Progress) bool { return p.Exposure == ten })
-	s.awaitPending("Expose", "checkout-v2")
+	trap.springs(t)
 	first.freeze()
 	s.redis.Thaw()
 	direct()

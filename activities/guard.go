@@ -16,10 +16,17 @@ import (
 // DigestOf returns the short form of a document by which the guard knows it again.
 func DigestOf(f rampart.Flag) string { return flagstore.Digest(f) }
 
+// guarded is what the guard saw.
+type guarded struct {
+	answering bool         // the store did
+	flag      rampart.Flag // the document as the launch wrote it; else none
+	found     Watched
+}
+
 // guard renews the lease, and looks at the registers, at the price of one round
 // trip. A store that does not answer, of which it tells, is no reason to stop looking
 // at the gates: a breach found meanwhile turns back as soon as the store is there again.
-func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) (answering bool, found Watched) {
+func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) guarded {
 	harm := unheard(in, m).Found == FoundBreach
 	if harm { // which does not renew
 		in.Lease = 0
@@ -30,19 +37,23 @@ func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) (answe
 	got, err := a.Store.RenewLease(asking, in.Flag, in.Version, in.Lease.D())
 	a.stores.hear(got.Now, asked, a.Now())
 	if got.Kill != nil && got.Kill.Killed {
-		return true, Watched{Found: FoundKill, Kill: got.Kill, Reason: got.Kill.Reason}
+		return guarded{answering: true, found: Watched{Found: FoundKill, Kill: got.Kill, Reason: got.Kill.Reason}}
 	}
 	switch {
 	case err == nil:
-		return true, a.compare(in, got)
+		found := a.compare(in, got)
+		if found.Found == FoundLoss {
+			return guarded{answering: true, found: found}
+		}
+		return guarded{answering: true, flag: got.Flag, found: found}
 	case errors.Is(err, flagstore.ErrLeaseEnded):
-		return true, Watched{Found: FoundLeaseEnd, Reason: "the lease had ended: readers went to the baseline by themselves"}
+		return guarded{answering: true, found: Watched{Found: FoundLeaseEnd, Reason: "the lease had ended: readers went to the baseline by themselves"}}
 	case errors.Is(err, flagstore.ErrLost), errors.Is(err, flagstore.ErrStale), errors.Is(err, flagstore.ErrDrift):
 		a.Meter.drifted(a.Store.Environment(), "watch")
-		return true, Watched{Found: FoundLoss, Reason: err.Error()}
+		return guarded{answering: true, found: Watched{Found: FoundLoss, Reason: err.Error()}}
 	}
 	activity.GetLogger(ctx).Warn("the flag store does not answer; the watch goes on", "flag", in.Flag, "error", err)
-	return false, Watched{}
+	return guarded{}
 }
 
 // compare finds what is wrong with a flag whose version is that of the launch: a hand

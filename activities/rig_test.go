@@ -39,7 +39,10 @@ type rig struct {
 	plan  rampart.Plan
 	value map[string]float64 // of the queries, by gate
 	blind bool
-	open  bool // what Temporal says of the launch
+
+	judged func() // is called once, while the gates are judged
+
+	open bool // what Temporal says of the launch
 
 	last rampart.FlagIntent // what the workflow of the flag says
 
@@ -161,6 +164,10 @@ func (r *rig) flag() flagstore.Entry {
 
 // Value implements gates.Source.
 func (r *rig) Value(_ context.Context, query string, _ time.Time) (float64, error) {
+	if r.judged != nil {
+		r.judged()
+		r.judged = nil
+	}
 	if r.blind {
 		return 0, errors.New("connection refused")
 	}

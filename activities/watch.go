@@ -96,14 +96,15 @@ type Watched struct {
 	At     int64         `json:"at"` // ms, by the worker's clock
 	Memory Memory        `json:"memory"`
 
-	StepBack bool `json:"stepBack,omitempty"` // what the breached gate asks for
+	StepBack  bool        `json:"stepBack,omitempty"`  // what the breached gate asks for
+	Withdrawn *Withdrawal `json:"withdrawn,omitempty"` // the flag is turned back already
 }
 
 const (
 	noDataPatience = 15 * time.Minute // until people are told that data is missing
 	ringsAgain     = time.Hour        // until people are notified again of what had gone meanwhile
 	minLookDelay   = 50 * time.Millisecond
-	// storePatience bounds each of the three calls to the store. An attempt has fifteen
+	// storePatience bounds each of the four calls to the store. An attempt has fifteen
 	// seconds: where the store hangs, and the metrics too, as they do for a worker that
 	// is cut off, it must still get to say so.
 	storePatience = 1500 * time.Millisecond
@@ -114,8 +115,8 @@ const (
 // which Temporal UI shows as the pending activity's, says how things stand.
 func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) {
 	m, recalled := a.recall(ctx, in)
-	answering, found := a.guard(ctx, in, &m)
-	answering = answering && recalled // else a breach may be there of which nobody has heard
+	stood := a.guard(ctx, in, &m)
+	found, answering := stood.found, stood.answering && recalled // else a breach may be there of which nobody has heard
 	if b := unheard(in, &m); found.Found == "" || found.Found == FoundLoss && b.Found == FoundBreach {
 		found = b // what is lost need not be written again, only to be turned back
 	}
@@ -124,6 +125,7 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 	}
 	if found.Found != "" {
 		found.At, found.Memory = a.Now().UnixMilli(), m
+		found.Withdrawn = a.withdraw(ctx, in, stood.flag, found)
 		return found, nil
 	}
 	clock := a.clock(ctx)
@@ -146,11 +148,15 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 	a.Meter.came(now.Sub(tick) - a.offset(in.Flag, in.Every.D()))
 	found = decide(in, &m, tick, answering)
 	found.At = a.Now().UnixMilli()
-	if err := a.remember(ctx, in, &m, found); err != nil {
+	kept, err := a.remember(ctx, in, &m, found)
+	if err != nil {
 		return Watched{}, err
 	}
 	if found.Found == "" {
 		return Watched{}, a.again(in, m, clock)
+	}
+	if kept { // else whoever comes next would take the baseline for a loss
+		found.Withdrawn = a.withdraw(ctx, in, stood.flag, found)
 	}
 	found.Memory = m
 	return found, nil
@@ -227,18 +233,18 @@ func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick ti
 }
 
 // remember keeps the memory where the next attempt, and the next watch, will find it.
-// A finding takes it along by itself.
-func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory, found Watched) error {
+// A finding takes it along by itself. It reports whether the store has it.
+func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory, found Watched) (kept bool, err error) {
 	blob, err := m.marshal()
 	if err != nil { // a finding is told all the same
 		activity.GetLogger(ctx).Error("the evidence cannot be kept", "flag", in.Flag, "error", err)
-		return nil
+		return false, nil
 	}
 	keeping, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
 	err = a.Store.PutEvidence(keeping, in.Flag, in.Run, m.Tick, blob)
 	if errors.Is(err, flagstore.ErrStale) { // another attempt judged this tick first: its evidence stands
-		return temporal.NewApplicationErrorWithOptions("this tick was judged by an earlier attempt", TypeHolding,
+		return false, temporal.NewApplicationErrorWithOptions("this tick was judged by an earlier attempt", TypeHolding,
 			temporal.ApplicationErrorOptions{NextRetryDelay: minLookDelay, Category: temporal.ApplicationErrorCategoryBenign})
 	}
 	if err != nil {
@@ -249,7 +255,7 @@ func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory, fou
 	} else if err != nil {
 		activity.RecordHeartbeat(ctx, *m) // should this attempt die before it tells
 	}
-	return nil
+	return err == nil, nil
 }
 
 // again is the benign failure that brings the watch back at the next tick.

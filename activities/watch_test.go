@@ -140,7 +140,7 @@ func TestABreachThatHoldsIsToldOnceWhileItLasts(t *testing.T) {
 	require.Equal(t, activities.FoundHold, r.look().Found, "a hold cannot pass over it")
 }
 
-func TestABreachThatHoldsKeepsTheLeaseAndOneThatTurnsBackDoesNot(t *testing.T) {
+func TestABreachThatHoldsKeepsTheLeaseAndOneThatStepsBackDoesNot(t *testing.T) {
 	ends := func(r *rig) int64 { return r.flag().Lease.End }
 	r := newRig(t, pool()).ramping(time.Hour)
 	r.mode = activities.Guard
@@ -152,8 +152,10 @@ func TestABreachThatHoldsKeepsTheLeaseAndOneThatTurnsBackDoesNot(t *testing.T) {
 	r.look()
 	require.Greater(t, ends(r), before+(50*time.Minute).Milliseconds())
 
-	r = newRig(t).ramping(time.Hour)
-	r.value["errors"] = 9
+	back := pool()
+	back.OnBreach.Action = rampart.ActStepBack
+	r = newRig(t, back).ramping(time.Hour)
+	r.value["pool"] = 61
 	r.look()
 	r.put("rita", rampart.Pen{Owner: launch, Fence: r.version + 1}, r.flag().Flag, time.Minute)
 	r.version++

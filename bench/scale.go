@@ -153,8 +153,8 @@ func (b *bench) breachMany(ctx context.Context, o scaling, r *reach) (figure.Sam
 	}
 	b.say(fmt.Sprintf("%d launches breached, %d at a tick, while %d others are watched", len(fresh), breaching, o.launches))
 	b.table("\tp50 ms\tp99 ms\tlargest ms",
-		"verdict to the decision in Temporal\t"+spread(scheduled),
-		"verdict to off in Redis\t"+spread(off))
+		"verdict to off in Redis\t"+spread(off),
+		"verdict to the decision in Temporal\t"+spread(scheduled))
 	return off, nil
 }
 

@@ -65,7 +65,10 @@ func (l *launch) baseline(ctx workflow.Context, s *stop) error {
 	}
 	for {
 		in := l.writeInput(ctx, verbOf(s), f)
-		in.Since, in.Insist = s.at, true
+		in.Insist = true
+		if s.offAt == 0 {
+			in.Since = s.at
+		}
 		var got activities.Exposed
 		if err := workflow.ExecuteActivity(l.writing(ctx, f.Name+" → baseline"), do.Expose, in).Get(ctx, &got); err != nil {
 			// The activity insists, so what ends here is a defect; it is retried all the same.
@@ -79,6 +82,9 @@ func (l *launch) baseline(ctx workflow.Context, s *stop) error {
 		if err != nil {
 			l.stopped = l.stopBy(err)
 			return nil
+		}
+		if ok && s.offAt > 0 {
+			l.offAt = s.offAt
 		}
 		if ok {
 			return nil
@@ -95,8 +101,11 @@ func (l *launch) baselineDocument(ctx workflow.Context) rampart.Flag {
 }
 
 func verbOf(s *stop) string {
-	if s.state == rampart.Killed {
+	switch {
+	case s.state == rampart.Killed:
 		return "kill"
+	case s.offAt > 0: // turned back already, by the watch that found the breach
+		return "hand-over"
 	}
 	return "turn-back"
 }
@@ -120,7 +129,7 @@ func (l *launch) pageIfSlow(ctx workflow.Context) func() {
 func (l *launch) end(ctx workflow.Context, out rampart.Outcome, err error) (rampart.Outcome, error) {
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	var everywhere rampart.Confirmed
+	var everywhere confirmedBy
 	var harm gates.Harm
 	if out.State != rampart.Superseded && l.acquired {
 		everywhere = l.everywhere(ctx)
@@ -139,16 +148,23 @@ func (l *launch) end(ctx workflow.Context, out rampart.Outcome, err error) (ramp
 	return out, err
 }
 
+// confirmedBy is what the readers have confirmed, and when at the latest.
+type confirmedBy struct {
+	rampart.Confirmed
+	at int64 // ms
+}
+
 // everywhere waits, for a little while, until the readers have confirmed the end.
-func (l *launch) everywhere(ctx workflow.Context) rampart.Confirmed {
-	var got rampart.Confirmed
+func (l *launch) everywhere(ctx workflow.Context) confirmedBy {
+	var got confirmedBy
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: everywherePatience.D() + 5*time.Second, ScheduleToCloseTimeout: 30 * time.Second,
 		HeartbeatTimeout: 10 * time.Second, Summary: "readers confirm the end",
 	})
 	err := workflow.ExecuteActivity(ctx, do.Confirm, activities.ConfirmInput{
 		Flag: l.plan.Flag, Revision: l.revision, Share: rampart.Full, Wait: everywherePatience,
-	}).Get(ctx, &got)
+	}).Get(ctx, &got.Confirmed)
+	got.at = workflow.Now(ctx).UnixMilli()
 	if err != nil {
 		workflow.GetLogger(ctx).Warn("the readers could not be asked", "flag", l.plan.Flag, "error", err)
 	}
@@ -181,10 +197,10 @@ func (l *launch) handOver(ctx workflow.Context, signal string, out *rampart.Outc
 }
 
 // receipt computes what the launch cost from its own ticks.
-func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e rampart.Confirmed, harm gates.Harm) rampart.Receipt {
+func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e confirmedBy, harm gates.Harm) rampart.Receipt {
 	r := rampart.Receipt{
 		StartedAt: l.startedAt.UnixMilli(), EndedAt: workflow.Now(ctx).UnixMilli(), Highest: l.highest,
-		Readers: e.Readers, Confirmed: e.Confirmed, Gate: l.gateOf(out),
+		Readers: e.Readers, Confirmed: e.Confirmed.Confirmed, Gate: l.gateOf(out),
 		Requests: harm.Units, Looks: l.memory.Looks, BlindFor: l.memory.Blind.D().Milliseconds(), Approvals: len(l.approved),
 	}
 	if !l.firstExposed.IsZero() {
@@ -193,8 +209,8 @@ func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e rampart.Co
 	if out.State != rampart.Launched {
 		r.OffAt = l.offAt
 	}
-	if r.OffAt > 0 && e.Readers > 0 && e.Confirmed == e.Readers {
-		r.Everywhere = l.offAt + e.Millis
+	if r.OffAt > 0 && e.Readers > 0 && e.Confirmed.Confirmed == e.Readers {
+		r.Everywhere = e.at
 	}
 	if out.Cause == rampart.CauseBreach {
 		r.BreachAt, r.Affected = l.memory.Tick, harm.Bad

@@ -241,7 +241,12 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 		if back := l.mayStepBack(got); back != nil {
 			return false, back
 		}
-		return false, &stop{state: rampart.TurnedBack, cause: rampart.CauseBreach, reason: got.Reason, gate: got.Gate, at: got.At}
+		s := &stop{state: rampart.TurnedBack, cause: rampart.CauseBreach, reason: got.Reason, gate: got.Gate, at: got.At}
+		if w := got.Withdrawn; w != nil {
+			l.fence, l.acknowledged, l.revision = max(l.fence, w.Version), w.Version, w.Revision
+			s.offAt = w.At
+		}
+		return false, s
 	case activities.FoundBlind:
 		if l.plan.OnBlind.Action == rampart.ActTurnBack {
 			return false, &stop{state: rampart.TurnedBack, cause: rampart.CauseBlind, reason: got.Reason, gate: got.Gate, at: got.At}

@@ -316,7 +316,7 @@ func TestARaiseThatTheStoreDoesNotTakeLeavesTheGuardAwake(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, rampart.Percent(500), waiting.Exposure)
 	require.Equal(t, rampart.CauseBreach, out.Cause)
-	require.Equal(t, []float64{0, 1, 5, 0}, r.path(), "%v", r.story())
+	require.Equal(t, []float64{0, 1, 5, 0, 0}, r.path(), "%v", r.story())
 }
 
 func TestAPauseWhileTheGatesSayYesIsHeeded(t *testing.T) {

@@ -69,7 +69,7 @@ func TestACalendarDelaysNoTurningBack(t *testing.T) {
 	out, err := r.walk()
 	require.NoError(t, err)
 	require.Equal(t, rampart.CauseBreach, out.Cause)
-	require.Equal(t, []float64{0, 1, 0}, r.path())
+	require.Equal(t, []float64{0, 1, 0, 0}, r.path())
 }
 
 // Consent may be given while a calendar is awaited, and what is found meanwhile voids it.

@@ -37,7 +37,7 @@ func TestAPauseStopsTheHoldButNotTheGuard(t *testing.T) {
 	require.Equal(t, rampart.Percent(500), resumed, "a day after the pause the rest of the hold is over")
 	require.Equal(t, before.Held, after.Held)
 	require.Equal(t, rampart.CauseBreach, out.Cause)
-	require.Equal(t, []float64{0, 1, 5, 0}, r.path())
+	require.Equal(t, []float64{0, 1, 5, 0, 0}, r.path(), "the watch turns back at once, and the launch hands over")
 }
 
 func TestABreachDuringAPauseTurnsBack(t *testing.T) {
@@ -52,7 +52,7 @@ func TestABreachDuringAPauseTurnsBack(t *testing.T) {
 	out, err := r.walk()
 	require.NoError(t, err)
 	require.Equal(t, rampart.CauseBreach, out.Cause)
-	require.Equal(t, []float64{0, 1, 0}, r.path())
+	require.Equal(t, []float64{0, 1, 0, 0}, r.path())
 }
 
 func TestAdvanceEndsAHoldOnlyIfTheGatesAgree(t *testing.T) {

@@ -117,6 +117,7 @@ type stop struct {
 	by     string
 	gate   string
 	at     int64 // ms: when it was found
+	offAt  int64 // ms: when the watch that found it had turned the flag back; 0: it had not
 }
 
 func (s *stop) Error() string { return string(s.state) + ": " + s.reason }

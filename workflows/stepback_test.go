@@ -42,7 +42,7 @@ func TestStepsBackAndTriesAgain(t *testing.T) {
 		"to whoever is included":                     {attempts: 1, breaks: 100, times: 1, state: rampart.Launched, path: []float64{0, 1, 0, 1, 5, 10, 50, 75, 95, 100}},
 		"from the bake, and bakes again":             {attempts: 1, breaks: rampart.Full, times: 1, state: rampart.Launched, path: []float64{0, 1, 5, 10, 50, 75, 95, 100, 95, 100}},
 		"from the first step, to nobody":             {attempts: 1, breaks: 0, times: 1, state: rampart.Launched, path: []float64{0, 0, 0, 1, 5, 10, 50, 75, 95, 100}},
-		"not at all, where the plan does not say so": {breaks: 500, times: 1, state: rampart.TurnedBack, path: []float64{0, 1, 5, 0}},
+		"not at all, where the plan does not say so": {breaks: 500, times: 1, state: rampart.TurnedBack, path: []float64{0, 1, 5, 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := fivePhases()
