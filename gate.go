@@ -190,6 +190,10 @@ type Verdict struct {
 	Reason string        `json:"reason,omitempty"` // written to be read: "errors 4 % > 1 % for 2m"
 	At     int64         `json:"at,omitempty"`     // the tick, ms since 1970
 	Gates  []GateVerdict `json:"gates,omitempty"`
+
+	SampleRatio *SampleRatio    `json:"sampleRatio,omitempty"`
+	Decision    *RampDecision   `json:"decision,omitempty"`  // of the maximum power ramp
+	Recommended *Recommendation `json:"recommend,omitempty"` // of a stage that asks for it
 }
 
 // A GateVerdict is what one gate says at one tick.
@@ -210,4 +214,6 @@ type GateVerdict struct {
 	Power  float64  `json:"power,omitempty"`  // share of the information that a pass needs
 	OnBad  float64  `json:"onBad,omitempty"`  // events in the on arm in this tick
 	OffBad float64  `json:"offBad,omitempty"` //
+	Phi    float64  `json:"phi,omitempty"`    // overdispersion; 0 or 1: none
+	Part   string   `json:"part,omitempty"`   // the cohort or edge with the most evidence
 }

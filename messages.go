@@ -15,6 +15,8 @@ const (
 	UpdateTurnBack = "turn-back" // Ask -> string
 	UpdateAmend    = "amend"     // Amendment -> Amended
 
+	UpdateAcknowledge = "acknowledge" // Ask -> string: a sample ratio mismatch was looked into
+
 	QueryProgress = "progress" // -> Progress
 )
 
