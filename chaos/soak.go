@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rampart-dev/rampart/chaos/ledger"
+	"github.com/rampart-dev/rampart/internal/devstack"
 	"github.com/rampart-dev/rampart/starter"
 )
 
@@ -185,12 +186,12 @@ func (s *soak) setUp(ctx context.Context) (err error) {
 // awaitService waits until workers answer, and every service has metrics.
 func (s *soak) awaitService(ctx context.Context) error {
 	for _, address := range s.at.workers {
-		if err := s.until(ctx, startPatience, "a worker is ready", func() error { return fetch(ctx, "http://"+address+"/readyz") }); err != nil {
+		if err := s.until(ctx, startPatience, "a worker is ready", func() error { return devstack.Answers("http://" + address + "/readyz")(ctx) }); err != nil {
 			return err
 		}
 	}
 	for _, address := range append([]string{s.at.prometheus}, s.at.services...) {
-		if err := s.until(ctx, startPatience, address+" answers", func() error { return fetch(ctx, "http://"+address+"/metrics") }); err != nil {
+		if err := s.until(ctx, startPatience, address+" answers", func() error { return devstack.Answers("http://" + address + "/metrics")(ctx) }); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,18 @@ type asked struct {
 // A request is something that a person asks of a launch under way.
 type request func(s *starter.Starter, ctx context.Context, flag string, ask rampart.Ask) (string, error)
 
+// wantedBy fills in who asks, who must say why, and returns the way in.
+func (a *app) wantedBy(ask *rampart.Ask) (*starter.Starter, error) {
+	var err error
+	if _, err = a.reason(ask.Reason); err != nil {
+		return nil, err
+	}
+	if ask.By, err = a.by(); err != nil {
+		return nil, err
+	}
+	return a.parts()
+}
+
 func (a *app) pauseCommand() *cobra.Command {
 	var ask rampart.Ask
 	c := a.asks(&cobra.Command{

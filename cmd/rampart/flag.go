@@ -183,14 +183,7 @@ the flag it is refused. Where seconds matter, use rampart kill.`,
 		Args:              a.takes("NAME"),
 		ValidArgsFunction: a.completeFlags,
 		RunE: a.does(func(ctx context.Context, args []string) error {
-			var err error
-			if _, err = a.reason(ask.Reason); err != nil {
-				return err
-			}
-			if ask.By, err = a.by(); err != nil {
-				return err
-			}
-			s, err := a.parts()
+			s, err := a.wantedBy(&ask)
 			if err != nil {
 				return err
 			}

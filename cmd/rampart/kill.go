@@ -107,14 +107,7 @@ refused while a launch is under way. The flag stays at its baseline: exposure
 returns only through a launch.`,
 		Args: a.takes("FLAG"),
 		RunE: a.does(func(ctx context.Context, args []string) error {
-			var err error
-			if _, err = a.reason(ask.Reason); err != nil {
-				return err
-			}
-			if ask.By, err = a.by(); err != nil {
-				return err
-			}
-			s, err := a.parts()
+			s, err := a.wantedBy(&ask)
 			if err != nil {
 				return err
 			}

@@ -54,7 +54,7 @@ func (s *Stack) startTemporal(ctx context.Context, program string, port, ui int)
 	if s.options.Dir != "" {
 		args = append(args, "--db-filename", s.path("temporal.db"))
 	}
-	return s.Launch(ctx, Process{Name: "temporal", Program: program, Args: args}, both(healthy(s.Temporal), answers(s.UI)))
+	return s.Launch(ctx, Process{Name: "temporal", Program: program, Args: args}, both(healthy(s.Temporal), Answers(s.UI)))
 }
 
 func (s *Stack) startRedis(ctx context.Context, program string, port int) error {
@@ -78,7 +78,7 @@ func (s *Stack) startPrometheus(ctx context.Context, program string, port int) e
 		"--web.listen-address=" + loopback(port), "--log.level=warn",
 		// A service that was just added is not to wait the usual five seconds.
 		"--scrape.discovery-reload-interval=500ms",
-	}}, answers(s.Prometheus+"/-/ready"))
+	}}, Answers(s.Prometheus+"/-/ready"))
 }
 
 // startWorker runs the worker, and has it scraped like any other service.
@@ -89,7 +89,7 @@ func (s *Stack) startWorker(ctx context.Context, port int) error {
 		Name: "worker", Program: command[0], Args: command[1:],
 		Env: append(s.Env(), "RAMPART_LISTEN="+s.Worker, "RAMPART_SCRAPE_INTERVAL="+s.options.Scrape.String(), "RAMPART_LOG_FORMAT=console"),
 	}
-	if err := s.Launch(ctx, worker, answers("http://"+s.Worker+"/readyz")); err != nil {
+	if err := s.Launch(ctx, worker, Answers("http://"+s.Worker+"/readyz")); err != nil {
 		return err
 	}
 	return s.Scrape("worker", s.Worker)

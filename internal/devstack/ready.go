@@ -17,8 +17,8 @@ import (
 // askTimeout bounds one question whether a part is ready; it is asked again.
 const askTimeout = time.Second
 
-// answers asks whether a URL answers with success.
-func answers(url string) func(context.Context) error {
+// Answers asks whether a URL answers with success.
+func Answers(url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, askTimeout)
 		defer cancel()
