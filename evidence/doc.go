@@ -20,7 +20,8 @@
 //     be overdispersed; [Dispersion] measures that over the telemetry buckets.
 //   - [Launch] combines the gates, names the one that tripped, and freezes the
 //     evidence of gates that an amendment removes.
-//   - [Information] and [DetectionLimit] say what could have been seen.
+//   - [Information] and [DetectionLimit] say what could have been seen; [Flow] says
+//     beforehand what will be.
 //   - [NormalMixture], [BetaBinomialMixture] and [Multinomial] are the
 //     published mixtures; [Spending] has the group-sequential bounds of the
 //     decision; [FixedSize] has sample sizes.

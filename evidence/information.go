@@ -35,17 +35,23 @@ func InformationNeeded(alpha, weight float64) float64 {
 // information is that of one tick on the side that is counted, for base rate p
 // of the off arm and harm of rate ratio detect.
 func (c *CB) information(t Tick, p, detect float64) float64 {
+	return c.cfg.information(t.N1, t.N0, p, detect, c.complement())
+}
+
+// information is that of one tick of n1 units on and n0 off, on the side that is
+// counted: that of the events or that of their complement.
+func (c Config) information(n1, n0, p, detect float64, complement bool) float64 {
 	p1, p0 := detect*p, p
-	if c.cfg.LowerIsWorse {
+	if c.LowerIsWorse {
 		p1 = p / detect
 	}
-	if c.complement() {
+	if complement {
 		p1, p0 = 1-min(p1, 1), 1-p0
 	}
-	if c.cfg.LowerIsWorse != c.complement() {
-		return klPoisson(t.N0, p0, t.N1, p1, c.cfg.rho0())
+	if c.LowerIsWorse != complement {
+		return klPoisson(n0, p0, n1, p1, c.rho0())
 	}
-	return klPoisson(t.N1, p1, t.N0, p0, c.cfg.rho0())
+	return klPoisson(n1, p1, n0, p0, c.rho0())
 }
 
 // klPoisson is the distance of rates (p1, p0) from the worlds whose rates have
