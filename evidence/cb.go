@@ -45,16 +45,9 @@ type CB struct {
 type state struct {
 	At    int64
 	Ticks int64
-	Phase int64
 	Step  int64
 
-	// The change-time mixture: starts taken so far, when the last one was, and
-	// the logarithm of the weight of the started components by ratio.
-	Phases    int64
-	Restarts  int64
-	Overtime  int64
-	StartedAt int64
-	LogA      []float64
+	starts // of the change-time mixture, by ratio
 
 	LogM    float64 // the boosted wealth
 	MaxLogE float64
@@ -91,7 +84,9 @@ func (c *CB) Fold(t Tick, m Moment) (bool, error) {
 	if err := m.check(); err != nil {
 		return false, err
 	}
-	c.start(t.At, m)
+	if c.s.begin(len(c.cfg.Grid), c.cfg.Schedule, c.cfg.Masses, t.At, m) {
+		c.sum()
+	}
 	c.weigh(t)
 	c.count(t, m)
 	return true, nil
@@ -200,7 +195,7 @@ func (c *CB) complement() bool {
 
 // sum works out ln E, and what each part of the mixture has in it.
 func (c *CB) sum() {
-	logRemain := math.Log(c.remain())
+	logRemain := math.Log(c.s.remain(c.cfg.Schedule, c.cfg.Masses))
 	top := logRemain
 	for _, a := range c.s.LogA {
 		top = max(top, a+c.logV)

@@ -2,64 +2,77 @@ package evidence
 
 import "math"
 
-// start begins new components where the schedule has a start before this tick.
-func (c *CB) start(at int64, m Moment) {
+// starts are the components of a change-time mixture: how many of them the
+// schedule has had, when the last one began, and what each alternative of the
+// grid has gathered over all of them.
+type starts struct {
+	Phase     int64
+	Phases    int64
+	Restarts  int64
+	Overtime  int64
+	StartedAt int64
+	LogA      []float64 // logarithm of the weight of the started components
+}
+
+// begin starts new components where the schedule has a start before this tick,
+// and reports whether it did. The first tick of all makes room for a grid of the
+// given size.
+func (s *starts) begin(grid int, plan Schedule, masses Masses, at int64, m Moment) bool {
 	var mass float64
 	switch {
-	case c.s.Ticks == 0:
-		c.s.LogA = make([]float64, len(c.cfg.Grid))
-		for j := range c.s.LogA {
-			c.s.LogA[j] = math.Inf(-1)
+	case s.LogA == nil:
+		s.LogA = make([]float64, grid)
+		for j := range s.LogA {
+			s.LogA[j] = math.Inf(-1)
 		}
-		mass = c.cfg.Masses.First
-		if c.cfg.Schedule.Phases > 0 {
-			mass += c.take(&c.s.Phases, c.cfg.Schedule.Phases, c.cfg.Masses.Phases)
+		mass = masses.First
+		if plan.Phases > 0 {
+			mass += s.take(&s.Phases, plan.Phases, masses.Phases, masses.Overtime)
 		}
-	case int64(m.Phase) > c.s.Phase:
-		mass = c.take(&c.s.Phases, c.cfg.Schedule.Phases, c.cfg.Masses.Phases)
-	case m.Restart > 0 && at-c.s.StartedAt >= m.Restart.Milliseconds():
-		mass = c.take(&c.s.Restarts, c.cfg.Schedule.Restarts, c.cfg.Masses.Restarts)
+	case int64(m.Phase) > s.Phase:
+		mass = s.take(&s.Phases, plan.Phases, masses.Phases, masses.Overtime)
+	case m.Restart > 0 && at-s.StartedAt >= m.Restart.Milliseconds():
+		mass = s.take(&s.Restarts, plan.Restarts, masses.Restarts, masses.Overtime)
 	default:
-		return
+		return false
 	}
-	c.s.Phase, c.s.StartedAt = max(int64(m.Phase), c.s.Phase), at
+	s.Phase, s.StartedAt = max(int64(m.Phase), s.Phase), at
 	logMass := math.Log(mass)
-	for j := range c.s.LogA {
-		c.s.LogA[j] = logAdd(c.s.LogA[j], logMass)
+	for j := range s.LogA {
+		s.LogA[j] = logAdd(s.LogA[j], logMass)
 	}
-	c.sum()
+	return true
 }
 
 // take spends the mass of one start: its share of the planned mass or, where
 // the plan has no more of them, of the overtime.
-func (c *CB) take(taken *int64, planned int, mass float64) float64 {
+func (s *starts) take(taken *int64, planned int, mass, overtime float64) float64 {
 	if *taken < int64(planned) {
 		*taken++
 		return mass / float64(planned)
 	}
-	c.s.Overtime++
-	k := float64(c.s.Overtime)
-	return c.cfg.Masses.Overtime / (k * (k + 1))
+	s.Overtime++
+	k := float64(s.Overtime)
+	return overtime / (k * (k + 1))
 }
 
 // remain is the mass not yet started. It is computed from the starts, not by
 // subtraction, so that no rounding adds up over a long launch.
-func (c *CB) remain() float64 {
-	if c.s.LogA == nil {
+func (s *starts) remain(plan Schedule, m Masses) float64 {
+	if s.LogA == nil {
 		return 1
 	}
-	m, s := c.cfg.Masses, c.cfg.Schedule
 	left := 1 - (m.First + m.Phases + m.Restarts + m.Overtime)
 	if left < 1e-12 {
 		left = 0
 	}
-	if s.Phases > 0 {
-		left += m.Phases * float64(int64(s.Phases)-c.s.Phases) / float64(s.Phases)
+	if plan.Phases > 0 {
+		left += m.Phases * float64(int64(plan.Phases)-s.Phases) / float64(plan.Phases)
 	}
-	if s.Restarts > 0 {
-		left += m.Restarts * float64(int64(s.Restarts)-c.s.Restarts) / float64(s.Restarts)
+	if plan.Restarts > 0 {
+		left += m.Restarts * float64(int64(plan.Restarts)-s.Restarts) / float64(plan.Restarts)
 	}
-	return left + m.Overtime/float64(c.s.Overtime+1)
+	return left + m.Overtime/float64(s.Overtime+1)
 }
 
 // logAdd is ln(e^a + e^b) without overflow; either may be -Inf.
