@@ -45,7 +45,7 @@ func TestLaunchEndings(t *testing.T) {
 				}
 			},
 			state: rampart.TurnedBack, cause: rampart.CauseBreach, phase: rampart.MaxPowerRamp, why: "errors",
-			path: []float64{0, 1, 5, 10, 50, 0},
+			path: []float64{0, 1, 5, 10, 50, 0, 0},
 		},
 		"a breach while people are asked turns back: the guard never sleeps": {
 			world: func(r *rig) {
@@ -57,7 +57,7 @@ func TestLaunchEndings(t *testing.T) {
 				}
 			},
 			state: rampart.TurnedBack, cause: rampart.CauseBreach, phase: rampart.Debug, why: "errors",
-			path: []float64{0, 1, 5, 10, 0},
+			path: []float64{0, 1, 5, 10, 0, 0},
 		},
 		"a kill signal turns back at once": {
 			world: func(r *rig) {
