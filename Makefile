@@ -115,7 +115,7 @@ chaos: deps ## kill every part again and again while launches are walked; FOR=10
 	go run ./chaos -for $(FOR) -seed $(SEED) -out out/chaos.md
 
 .PHONY: demo
-demo: deps build ## walk two launches on the whole stack; CI=1 ends by itself
+demo: deps build ## walk three launches on the whole stack, some four minutes; CI=1 ends by itself
 	go run ./examples/shop/demo $(if $(CI),--ci)
 
 # make model N=100000

@@ -261,7 +261,7 @@ func (l *launch) receiptText(out rampart.Outcome, r rampart.Receipt) string {
 	} else {
 		text += fmt.Sprintf(" Off in the store %s; %d of %d readers confirmed.", clock(r.OffAt), r.Confirmed, r.Readers)
 	}
-	if r.HarmSince > 0 {
+	if r.HarmSince > 0 && r.Affected > 0 { // a bound tells that there is harm, and not whom it hit
 		text += fmt.Sprintf(" At least %.0f of %.0f requests affected.", r.Affected, r.Requests)
 	}
 	return text

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"net/http"
+	"time"
 )
 
 // orderValue is what the cart costs, in euros.
@@ -18,7 +19,7 @@ const (
 
 // cart is the page before the checkout, the same for everybody.
 func (s *Shop) cart(w http.ResponseWriter, r *http.Request) {
-	if err := s.database.query(r.Context()); err != nil {
+	if err := s.database.query(r.Context(), 0); err != nil {
 		s.sorry(w, r, err)
 		return
 	}
@@ -47,15 +48,15 @@ func (s *Shop) order(w http.ResponseWriter, r *http.Request) {
 // whether all went well. Each page costs one query, whichever version it is of, so
 // that the versions differ in what they are, and not in how often they are asked.
 func (s *Shop) either(w http.ResponseWriter, r *http.Request, onePage, threeStep string) bool {
-	page, err := threeStep, error(nil)
+	page, err, keep := threeStep, error(nil), time.Duration(0)
 	w.Header().Set(VersionHeader, ThreeStep)
 	if s.checkout.OnContext(r.Context()) {
 		page = onePage
 		w.Header().Set(VersionHeader, OnePage)
-		err = s.faults.strikeNew(r.Context())
+		err, keep = s.faults.strikeNew(r.Context()), s.faults.newKeeps()
 	}
 	if err == nil {
-		err = s.database.query(r.Context())
+		err = s.database.query(r.Context(), keep)
 	}
 	switch {
 	case err != nil:

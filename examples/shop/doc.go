@@ -10,9 +10,10 @@
 //
 // The rest is a shop to try things on. Both checkouts read one database through one
 // pool of connections, which fails now and then, as databases do. And it can be made
-// to fail in more interesting ways while it runs, with [Faults].
+// to fail in more interesting ways while it runs, with [Faults]: the new checkout
+// alone, the database of both, or the new one so that both run out of connections.
 //
 //	go run ./examples/shop/cmd/shop    # the shop
 //	go run ./examples/shop/cmd/load    # two thousand customers
-//	go run ./examples/shop/demo        # both, and two launches
+//	go run ./examples/shop/demo        # both, and three launches
 package shop

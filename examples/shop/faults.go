@@ -17,6 +17,7 @@ import (
 type Trouble struct {
 	NewErrors       rampart.Percent  `json:"newErrors,omitempty"`       // of the new checkout's requests fail
 	NewLatency      rampart.Duration `json:"newLatency,omitempty"`      // is added to each of them
+	NewKeeps        rampart.Duration `json:"newKeeps,omitempty"`        // each of them keeps its connection so long after its answer
 	NewCrash        bool             `json:"newCrash,omitempty"`        // the next of them ends the process
 	DatabaseErrors  rampart.Percent  `json:"databaseErrors,omitempty"`  // of all queries fail
 	DatabaseLatency rampart.Duration `json:"databaseLatency,omitempty"` // is added to each of them
@@ -48,8 +49,11 @@ func (f *Faults) Set(t Trouble) error {
 	switch {
 	case t.NewErrors < 0 || t.NewErrors > rampart.Full, t.DatabaseErrors < 0 || t.DatabaseErrors > rampart.Full:
 		return rampart.Errorf(rampart.Invalid, "errors are a share of the requests").WithHint("write a number of percent, from 0 to 100")
-	case t.NewLatency < 0 || t.NewLatency > maxLatency, t.DatabaseLatency < 0 || t.DatabaseLatency > maxLatency:
-		return rampart.Errorf(rampart.Invalid, "latency is from 0 to %s", maxLatency).WithHint(`write a duration: "200ms"`)
+	}
+	for _, d := range []rampart.Duration{t.NewLatency, t.NewKeeps, t.DatabaseLatency} {
+		if d < 0 || d > maxLatency {
+			return rampart.Errorf(rampart.Invalid, "latency is from 0 to %s", maxLatency).WithHint(`write a duration: "200ms"`)
+		}
 	}
 	f.trouble.Store(&t)
 	return nil
@@ -115,6 +119,14 @@ func (f *Faults) strikeNew(ctx context.Context) error {
 		f.crash()
 	}
 	return strike(ctx, t.NewErrors, t.NewLatency, "the one-page checkout has a bug")
+}
+
+// newKeeps is how long the new checkout forgets to give its connection back.
+func (f *Faults) newKeeps() time.Duration {
+	if f == nil {
+		return 0
+	}
+	return f.Trouble().NewKeeps.D()
 }
 
 // strikeDatabase is the trouble of both.

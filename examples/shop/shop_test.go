@@ -245,6 +245,25 @@ func TestBothCheckoutsShareOnePoolOfConnections(t *testing.T) {
 	require.ElementsMatch(t, []int{200, 503}, []int{<-statuses, <-statuses})
 }
 
+func TestConnectionThatTheNewCheckoutKeepsIsMissedByTheOldOne(t *testing.T) {
+	faults := shop.NewFaults(nil)
+	r := open(t, shop.Options{Faults: faults, Database: shop.DatabaseOptions{Connections: 1, Patience: 50 * time.Millisecond}})
+	require.NoError(t, faults.Set(shop.Trouble{NewKeeps: rampart.Duration(10 * time.Second)}))
+	r.expose(0)
+	for range 2 {
+		resp, _ := r.ask(http.MethodGet, "/checkout", "ann")
+		require.Equal(t, http.StatusOK, resp.StatusCode, "the old one gives its connection back at once")
+	}
+	r.expose(rampart.Full)
+	resp, _ := r.ask(http.MethodGet, "/checkout", "ann")
+	require.Equal(t, http.StatusOK, resp.StatusCode, "who keeps it has been answered")
+	require.Equal(t, []string{"shop_database_connections_in_use 1"}, r.metric("shop_database_connections_in_use"))
+	require.Equal(t, []string{"shop_database_connections 1"}, r.metric("shop_database_connections"))
+	r.expose(0)
+	resp, _ = r.ask(http.MethodGet, "/checkout", "ann")
+	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode, "and nobody else is, whichever checkout it is")
+}
+
 func TestFaultsAreToldOverHTTP(t *testing.T) {
 	faults := shop.NewFaults(nil)
 	server := httptest.NewServer(faults.Handler())
@@ -272,6 +291,7 @@ func TestFaultsAreToldOverHTTP(t *testing.T) {
 			shop.Trouble{NewErrors: 3000, DatabaseLatency: rampart.Duration(50 * time.Millisecond)}},
 		{"a mistyped key changes nothing", "PUT", `{"newError": 30}`, "", 400, "unknown field", shop.Trouble{NewErrors: 3000, DatabaseLatency: rampart.Duration(50 * time.Millisecond)}},
 		{"nor do more errors than requests", "PUT", `{"newErrors": 130}`, "", 400, "share", shop.Trouble{NewErrors: 3000, DatabaseLatency: rampart.Duration(50 * time.Millisecond)}},
+		{"nor a connection that is never given back", "PUT", `{"newKeeps": "1h"}`, "", 400, "from 0 to 10s", shop.Trouble{NewErrors: 3000, DatabaseLatency: rampart.Duration(50 * time.Millisecond)}},
 		{"nor an endless latency", "PUT", `{"newLatency": "1h"}`, "", 400, "from 0 to 10s", shop.Trouble{NewErrors: 3000, DatabaseLatency: rampart.Duration(50 * time.Millisecond)}},
 		{"nor a page that has rebound a name to loopback", "DELETE", "", "evil.example", 403, "loopback", shop.Trouble{NewErrors: 3000, DatabaseLatency: rampart.Duration(50 * time.Millisecond)}},
 		{"trouble is ended", "DELETE", "", "", 200, "{}", shop.Trouble{}},

@@ -22,7 +22,7 @@ const (
 	customers = 2000
 	clicks    = 500
 	day       = 4 * time.Minute
-	swing     = 0.2
+	swing     = 0.1
 )
 
 // staff is who is in the segment internal: they see the new checkout first.
@@ -66,7 +66,7 @@ func open(ctx context.Context, s *devstack.Stack, program string) (*parts, error
 		// Of the customers that this seed makes, a hundredth of the clicks comes from the
 		// hundredth that is exposed first. By chance it may be half of that or twice it,
 		// and the first hold would have to be longer.
-		URL: p.shopURL, Users: customers, Staff: staff, Rate: clicks, Day: day, Swing: swing, Seed: 4,
+		URL: p.shopURL, Users: customers, Staff: staff, Rate: clicks, Day: day, Swing: swing, Seed: 4, Concurrent: 400,
 	})
 	if err != nil {
 		return nil, err
@@ -82,12 +82,13 @@ func (p *parts) close() {
 }
 
 // inject makes the shop fail, over HTTP as a person would.
-func (p *parts) inject(ctx context.Context, t shop.Trouble) (command string, err error) {
+func (d *demo) inject(ctx context.Context, t shop.Trouble) error {
 	body, err := json.Marshal(t)
 	if err != nil {
-		return "", err
+		return fmt.Errorf("inject: %w", err)
 	}
-	return fmt.Sprintf("curl -X PUT %s -d '%s'", p.faultsURL, body), ask(ctx, http.MethodPut, p.faultsURL, body)
+	d.screen.command("curl -X PUT %s -d '%s'", d.faultsURL, body)
+	return ask(ctx, http.MethodPut, d.faultsURL, body)
 }
 
 // heal ends all trouble.

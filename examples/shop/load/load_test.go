@@ -139,6 +139,9 @@ func TestCustomersRememberWhatTheySaw(t *testing.T) {
 	require.Positive(t, three.Orders)
 	require.Positive(t, three.P99)
 	require.GreaterOrEqual(t, three.P99, three.P50)
+	require.Positive(t, three.Mean())
+	require.Less(t, three.Mean(), time.Minute)
+	require.Zero(t, load.Since(seen, seen).ByVersion[shop.ThreeStep].Mean(), "of no answers")
 	require.Equal(t, 1, seen.Hurt)
 	require.Equal(t, one.Clicks+three.Clicks, seen.All().Clicks)
 }

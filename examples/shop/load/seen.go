@@ -18,8 +18,17 @@ type Saw struct {
 	Clicks int64
 	Failed int64
 	Orders int64
+	Took   time.Duration // all answers together
 	P50    time.Duration // of the answers; an upper bound, at most a tenth above
 	P99    time.Duration
+}
+
+// Mean returns how long an answer took; 0 where there was none.
+func (s Saw) Mean() time.Duration {
+	if s.Clicks == 0 {
+		return 0
+	}
+	return s.Took / time.Duration(s.Clicks)
 }
 
 // Since returns what was seen after an earlier telling. Quantiles cannot be told
@@ -28,7 +37,7 @@ func Since(before, now Seen) Seen {
 	since := Seen{ByVersion: map[string]Saw{}, Missed: now.Missed - before.Missed}
 	for version, saw := range now.ByVersion {
 		was := before.ByVersion[version]
-		since.ByVersion[version] = Saw{Clicks: saw.Clicks - was.Clicks, Failed: saw.Failed - was.Failed, Orders: saw.Orders - was.Orders}
+		since.ByVersion[version] = Saw{Clicks: saw.Clicks - was.Clicks, Failed: saw.Failed - was.Failed, Orders: saw.Orders - was.Orders, Took: saw.Took - was.Took}
 	}
 	return since
 }
@@ -40,6 +49,7 @@ func (s Seen) All() Saw {
 		all.Clicks += saw.Clicks
 		all.Failed += saw.Failed
 		all.Orders += saw.Orders
+		all.Took += saw.Took
 	}
 	return all
 }
@@ -75,6 +85,7 @@ func (s *seen) add(version string, u *user, failed, ordered bool, took time.Dura
 		s.by[version] = t
 	}
 	t.saw.Clicks++
+	t.saw.Took += took
 	t.timing[bucketOf(took)]++
 	if failed {
 		t.saw.Failed++
