@@ -15,44 +15,100 @@ type GateSpec struct {
 	// of its own and never enters the evidence of the launch.
 	Level float64
 	// Phi is the overdispersion learnt before first exposure; zero is unknown.
+	// Gate.Learn finds it out.
 	Phi float64
-	// Ratio is the conditional binomial of the gate. Its Limit is filled in.
+	// Ratio is the conditional binomial of the gate, and of each of its parts. Its
+	// Limit is filled in.
 	Ratio Config
+	// Parts names what the gate is the mean of, such as the edges of a histogram.
+	// Without them it is everything together, and no part has a name.
+	Parts []string
+	// Cohorts is how many further parts the gate makes room for as they appear, at
+	// most MaxCohorts; what finds no room is pooled in OtherCohorts.
+	Cohorts int
+	// Form, where it is set, is what the gate is judged by in place of a ratio.
+	Form Form
+}
+
+// A Form is an e-process of a kind of its own, such as that of a line or of a mean.
+type Form interface {
+	// Fold counts one tick as CB.Fold does.
+	Fold(t Tick, m Moment) (bool, error)
+	// LogE is ln E as it enters the launch, with every factor it has to pay.
+	LogE() float64
+	// Information is that of the present step, in nats, as of CB.Information.
+	Information() float64
+	// Samples tells what was counted since first exposure.
+	Samples() Samples
+	// Kind names the kind in the stored state; see newForm.
+	Kind() string
+	MarshalJSON() ([]byte, error)
+	UnmarshalJSON(data []byte) error
+}
+
+// newForm returns an empty form of a stored kind.
+func newForm(kind string) (Form, error) {
+	switch kind {
+	}
+	return nil, fmt.Errorf("evidence of kind %q is not known", kind)
 }
 
 // A Gate is the evidence of one gate of a launch.
 //
-// Its e-process is the boosted CB for as long as the counts are not
-// overdispersed. Once phi first exceeds 1.2 it goes on as the CB tempered by
-// phi, from the lesser of the two values, and never switches back. A gate whose
-// ticks have no Buckets uses the Phi of its specification, or 1.
+// It is the boosted CB for as long as its counts are not overdispersed. Beside it
+// the robust form over the telemetry buckets is folded from the start. Once phi
+// first exceeds 1.2 the gate goes on as another form, from the lesser of the two
+// values, and never switches back; the boosted form is never tempered. The other
+// form is, multiplied by 0.7 because it holds asymptotically,
 //
-// What is not here yet: the robust form over buckets, which where it exists is
-// averaged with the tempered one and stands alone where Phi is unknown.
+//   - where phi of before first exposure is known, the mean of the CB tempered by
+//     phi and of the robust form;
+//   - where it is not, the robust form alone, as soon as the present phase has
+//     events enough for it, and the tempered CB until then;
+//   - where ticks have no buckets, the tempered CB.
+//
+// A gate with parts is their mean, with weights that were fixed before the tick
+// from which a part counts. Edges of a histogram and cohorts are tempered and have
+// no robust form of their own.
 type Gate struct {
-	name   string
-	weight float64 // 0 where the gate has a level of its own
-	level  float64 // of the gate alone: alpha times weight, or its own
-	phi    float64
-	cb     *CB // nil once the gate is frozen
+	name    string
+	weight  float64 // 0 where the gate has a level of its own
+	level   float64 // of the gate alone: alpha times weight, or its own
+	phi     float64
+	ratio   Config
+	cohorts int
+
+	parts  []*part // none once the gate is frozen, or where it has a form
+	base   int     // parts that were there from the start
+	late   int     // parts that came after the first tick
+	robust *Robust // nil until a tick has buckets
+	form   Form
 	s      gateState
 }
 
-// gateState is what a gate carries beside its CB.
+// gateState is what a gate carries beside its parts.
 type gateState struct {
+	// Before is what is learnt before first exposure, Spread what is seen since.
+	Before *Dispersion `json:"before,omitempty"`
 	Spread *Dispersion `json:"spread,omitempty"`
-	// Tempered is whether phi ever exceeded the threshold; Offset, never above
-	// 0, is what the tempered form was above the boosted one at that tick.
-	Tempered bool    `json:"tempered,omitempty"`
-	Offset   float64 `json:"offset,omitempty"`
-	Reached  bool    `json:"reached,omitempty"`
+	// Tempered is whether phi ever exceeded the threshold; Alone is whether the
+	// robust form has taken over since.
+	Tempered bool `json:"tempered,omitempty"`
+	Alone    bool `json:"alone,omitempty"`
+	// Offset, never above 0, is what the form of now was above the one before it
+	// when it took over.
+	Offset  float64 `json:"offset,omitempty"`
+	Reached bool    `json:"reached,omitempty"`
 	// Frozen is the value at which an amendment removed the gate.
 	Frozen *float64 `json:"frozen,omitempty"`
 }
 
 const (
-	// temperAbove is the phi that noise alone seldom reaches over 20 buckets.
+	// temperAbove is the phi from which counts are taken for overdispersed.
 	temperAbove = 1.2
+	// learnEvents is how many events must have been seen before first exposure for
+	// phi to be known: of fewer, noise is most of it.
+	learnEvents = 200
 	// asymptotic is the factor of forms whose level holds only in the limit.
 	asymptotic = 0.7
 	// rounding absorbs the last bits where a value is compared with a limit
@@ -67,64 +123,233 @@ func newGate(spec GateSpec, alpha float64) (*Gate, error) {
 	if level == 0 {
 		level = alpha * spec.Weight
 	}
-	if spec.Name == "" {
+	switch {
+	case spec.Name == "":
 		return nil, fmt.Errorf("a gate has no name")
-	}
-	if !(level > 0 && level < 1) {
+	case !(level > 0 && level < 1):
 		return nil, fmt.Errorf("gate %s: level %g is not between 0 and 1", spec.Name, level)
-	}
-	if spec.Phi < 0 || math.IsNaN(spec.Phi) || math.IsInf(spec.Phi, 0) {
+	case spec.Phi < 0 || math.IsNaN(spec.Phi) || math.IsInf(spec.Phi, 0):
 		return nil, fmt.Errorf("gate %s: phi %g is not an overdispersion", spec.Name, spec.Phi)
+	case spec.Cohorts < 0 || spec.Cohorts > MaxCohorts:
+		return nil, fmt.Errorf("gate %s: %d cohorts are more than %d", spec.Name, spec.Cohorts, MaxCohorts)
 	}
-	spec.Ratio.Limit = -math.Log(level)
-	cb, err := NewCB(spec.Ratio)
-	if err != nil {
+	g := &Gate{
+		name: spec.Name, weight: spec.Weight, level: level, phi: spec.Phi,
+		ratio: spec.Ratio, cohorts: spec.Cohorts, form: spec.Form,
+	}
+	if g.form != nil {
+		return g, nil
+	}
+	var err error
+	if g.parts, err = spec.base(level); err != nil {
 		return nil, fmt.Errorf("gate %s: %w", spec.Name, err)
 	}
-	return &Gate{name: spec.Name, weight: spec.Weight, level: level, phi: spec.Phi, cb: cb}, nil
+	g.base = len(g.parts)
+	return g, nil
 }
 
-// Fold counts one tick, as CB.Fold does.
+// Learn counts events of before first exposure, by bucket: what they vary by is the
+// phi of a gate whose specification has none. Once a tick was folded it is too late,
+// and nothing is learnt any more.
+func (g *Gate) Learn(b Buckets) error {
+	if reason := b.impossible("events"); reason != "" {
+		return &BadTick{Reason: reason}
+	}
+	if g.phi > 0 || g.Frozen() || g.Samples().Ticks > 0 {
+		return nil
+	}
+	if g.s.Before == nil {
+		g.s.Before = new(Dispersion)
+	}
+	g.s.Before.Add(b)
+	return nil
+}
+
+// learnt settles phi at the first tick.
+func (g *Gate) learnt() {
+	if d := g.s.Before; d != nil && d.events() >= learnEvents {
+		g.phi = d.Phi()
+	}
+	g.s.Before = nil
+}
+
+// Fold counts one tick of a gate without parts, as CB.Fold does.
 func (g *Gate) Fold(t Tick, m Moment) (bool, error) {
-	if g.cb == nil {
+	if g.form == nil {
+		return g.FoldParts([]PartTick{{Tick: t}}, m)
+	}
+	counted, err := g.form.Fold(t, m)
+	if counted {
+		g.reach()
+	}
+	return counted, err
+}
+
+// FoldParts counts one tick of a gate with parts: all of them must have its time.
+// A part that has nothing to tell may be left out. A gate with cohorts wants
+// everything together, too, as the part without a name. Where one part is
+// impossible nothing is counted.
+func (g *Gate) FoldParts(all []PartTick, m Moment) (bool, error) {
+	if g.parts == nil {
 		return false, fmt.Errorf("gate %s was removed from the launch", g.name)
 	}
-	counted, err := g.cb.Fold(t, m)
-	if !counted {
+	if len(all) == 0 || g.seen(all[0].At) {
+		return false, nil
+	}
+	for _, t := range all {
+		if t.At != all[0].At {
+			return false, fmt.Errorf("gate %s: ticks %d and %d at once", g.name, t.At, all[0].At)
+		}
+		if err := t.check(g.ratio.Rate); err != nil {
+			return false, err
+		}
+	}
+	if err := m.check(); err != nil {
 		return false, err
 	}
-	if t.Buckets != nil {
-		if g.s.Spread == nil {
-			g.s.Spread = new(Dispersion)
+	ticks, err := g.divide(all)
+	if err != nil {
+		return false, err
+	}
+	g.learnt()
+	if err := g.admit(ticks); err != nil {
+		return false, fmt.Errorf("gate %s: %w", g.name, err)
+	}
+	for _, t := range ticks {
+		if err := g.count(t, m); err != nil {
+			return false, err
 		}
-		g.s.Spread.Add(*t.Buckets)
 	}
 	g.temper()
-	g.s.Reached = g.s.Reached || g.LogE() >= g.Limit()-rounding
+	g.reach()
 	return true, nil
 }
 
-// temper switches the gate over at the first tick that shows overdispersion.
-func (g *Gate) temper() {
-	phi := g.Phi()
-	if g.s.Tempered || phi <= temperAbove {
-		return
+// seen reports whether a tick with this time was counted by any part.
+func (g *Gate) seen(at int64) bool {
+	for _, p := range g.parts {
+		if p.cb.Seen(at) {
+			return true
+		}
 	}
-	g.s.Tempered = true
-	g.s.Offset = min(0, g.cb.LogBoosted()-g.cb.LogE()/phi)
+	return false
 }
 
-// LogE is the logarithm of the gate's e-process as it enters the launch. A
-// tempered gate is multiplied by 0.7, because its level holds only
-// asymptotically.
+// count folds the tick of one part into every form of it.
+func (g *Gate) count(t PartTick, m Moment) error {
+	p := g.part(t.Part)
+	if _, err := p.cb.Fold(t.Tick, m); err != nil {
+		return err
+	}
+	switch {
+	case t.Buckets == nil:
+	case t.Part != "":
+		if p.clump == nil {
+			p.clump = new(Dispersion)
+		}
+		p.clump.pool(*t.Buckets)
+	default:
+		if g.s.Spread == nil {
+			g.s.Spread = new(Dispersion)
+			g.robust = newRobust(g.ratio)
+		}
+		g.s.Spread.Add(*t.Buckets)
+		g.robust.fold(t.Tick, m, g.phi)
+	}
+	return nil
+}
+
+// temper switches the gate over at the first tick that shows overdispersion, and
+// once more when a robust form that is to stand alone has events enough.
+func (g *Gate) temper() {
+	phi := g.overdispersed()
+	if !g.s.Tempered {
+		if phi <= temperAbove {
+			return
+		}
+		g.s.Tempered = true
+		for _, p := range g.parts {
+			if p.name == "" {
+				g.s.Offset = min(0, p.cb.LogBoosted()-g.sober())
+			} else {
+				p.offset = min(0, p.cb.LogBoosted()-p.tempered(g.Phi()))
+			}
+		}
+	}
+	if g.phi == 0 && !g.s.Alone && g.robust != nil && g.robust.started() {
+		before := g.sober() + g.s.Offset
+		g.s.Alone = true
+		g.s.Offset = min(0, before-g.sober())
+	}
+}
+
+// overdispersed is the greatest phi of the gate and its cohorts.
+func (g *Gate) overdispersed() float64 {
+	phi := g.Phi()
+	for _, p := range g.parts {
+		phi = max(phi, p.phi(phi))
+	}
+	return phi
+}
+
+// sober is the form that does not trust counts to be those of Poisson.
+func (g *Gate) sober() float64 {
+	tempered := g.part("").cb.LogE() / g.Phi()
+	switch {
+	case g.s.Alone:
+		return g.robust.LogE()
+	case g.robust != nil && g.phi > 0:
+		return logAdd(tempered, g.robust.LogE()) - math.Ln2
+	}
+	return tempered
+}
+
+// reach notes when the gate alone gets to its limit.
+func (g *Gate) reach() { g.s.Reached = g.s.Reached || g.LogE() >= g.Limit()-rounding }
+
+// LogE is the logarithm of the gate's e-process as it enters the launch.
 func (g *Gate) LogE() float64 {
 	switch {
 	case g.s.Frozen != nil:
 		return *g.s.Frozen
-	case g.s.Tempered:
-		return math.Log(asymptotic) + g.cb.LogE()/g.Phi() + g.s.Offset
+	case g.form != nil:
+		return g.form.LogE()
+	case len(g.parts) == 1 && g.cohorts == 0:
+		return g.logE(g.parts[0])
 	}
-	return g.cb.LogBoosted()
+	e, left := math.Inf(-1), 1.0
+	for _, p := range g.parts {
+		e, left = logAdd(e, math.Log(p.weight)+g.logE(p)), left-p.weight
+	}
+	if left > rounding {
+		e = logAdd(e, math.Log(left))
+	}
+	return e
+}
+
+// logE is that of one part.
+func (g *Gate) logE(p *part) float64 {
+	if p.name == "" && g.s.Tempered {
+		return math.Log(asymptotic) + g.sober() + g.s.Offset
+	}
+	return p.logE(g.s.Tempered, g.Phi())
+}
+
+// Part names the part with the greatest share of the gate's evidence, and returns
+// its conditional binomial, to be read. The name is empty where that is everything
+// together.
+func (g *Gate) Part() (string, *CB) {
+	var most *part
+	var share float64
+	for _, p := range g.parts {
+		if e := math.Log(p.weight) + g.logE(p); most == nil || e > share {
+			most, share = p, e
+		}
+	}
+	if most == nil {
+		return "", nil
+	}
+	return most.name, most.cb
 }
 
 // Phi is the overdispersion of the gate's counts: the greatest of 1, what was
@@ -149,24 +374,62 @@ func (g *Gate) Reached() bool { return g.s.Reached }
 // from 0 to 1: "evidence 3 % of limit".
 func (g *Gate) ShareOfLimit() float64 { return min(1, math.Exp(g.LogE()-g.Limit())) }
 
+// Information is what the ticks of the present step could have seen, in nats: less
+// by phi where counts are overdispersed. Of a gate with parts it is that of the last
+// one it had from the start.
+func (g *Gate) Information() float64 {
+	switch cb := g.CB(); {
+	case g.form != nil:
+		return g.form.Information()
+	case cb == nil:
+		return 0
+	case g.s.Tempered:
+		return cb.Information() / g.Phi()
+	default:
+		return cb.Information()
+	}
+}
+
+// Informed is the share of the information that a pass needs, 0 to 1.
+func (g *Gate) Informed() float64 { return min(1, g.Information()/(reach*g.Limit())) }
+
 // CouldHaveSeen reports whether the information of the present step suffices
 // for silence to mean something: only then may a gate pass.
-func (g *Gate) CouldHaveSeen() bool {
-	return g.cb != nil && g.cb.Information() >= reach*g.Limit()
-}
+func (g *Gate) CouldHaveSeen() bool { return !g.Frozen() && g.Informed() >= 1 }
 
 // Ratio estimates the rate ratio of on to off with a confidence sequence of
 // error alpha, widened by the overdispersion; see CB.Ratio.
 func (g *Gate) Ratio(alpha float64) Ratio {
-	if g.cb == nil {
+	cb := g.CB()
+	if cb == nil {
 		return Ratio{}
 	}
-	return g.cb.Ratio(alpha, g.Phi())
+	return cb.Ratio(alpha, g.Phi())
 }
 
-// CB is the conditional binomial of the gate, to be read; nil once the gate was
-// removed. Ticks are folded through the gate.
-func (g *Gate) CB() *CB { return g.cb }
+// Samples tells what was counted since first exposure, as CB.Samples does.
+func (g *Gate) Samples() Samples {
+	switch cb := g.CB(); {
+	case g.form != nil:
+		return g.form.Samples()
+	case cb != nil:
+		return cb.Samples()
+	}
+	return Samples{}
+}
+
+// CB is the conditional binomial of everything together or, of a gate with parts,
+// of the last one it had from the start; nil once the gate was removed, and where it
+// has a Form. It is to be read: ticks are folded through the gate.
+func (g *Gate) CB() *CB {
+	if g.base == 0 {
+		return nil
+	}
+	return g.parts[g.base-1].cb
+}
+
+// Form is what the gate is judged by in place of a ratio, or nil.
+func (g *Gate) Form() Form { return g.form }
 
 // Name is the gate's name in the plan.
 func (g *Gate) Name() string { return g.name }
@@ -181,5 +444,5 @@ func (g *Gate) Frozen() bool { return g.s.Frozen != nil }
 func (g *Gate) freeze() {
 	value := g.LogE()
 	g.s = gateState{Frozen: &value, Reached: g.s.Reached}
-	g.cb, g.phi = nil, 0
+	*g = Gate{name: g.name, weight: g.weight, level: g.level, s: g.s}
 }

@@ -138,6 +138,7 @@ type storedGate struct {
 	Level  float64   `json:"level"`
 	Phi    float64   `json:"phi,omitempty"`
 	CB     *CB       `json:"cb,omitempty"`
+	Line   *Line     `json:"line,omitempty"`
 	State  gateState `json:"state,omitzero"`
 }
 
@@ -153,7 +154,9 @@ type storedLaunch struct {
 func (l *Launch) MarshalJSON() ([]byte, error) {
 	out := storedLaunch{Version: version, Alpha: l.alpha, Reserve: l.reserve, Reached: l.reached}
 	for _, g := range l.gates {
-		out.Gates = append(out.Gates, storedGate{g.name, g.weight, g.level, g.phi, g.cb, g.s})
+		stored := storedGate{Name: g.name, Weight: g.weight, Level: g.level, Phi: g.phi, CB: g.cb, State: g.s}
+		g.store(&stored)
+		out.Gates = append(out.Gates, stored)
 	}
 	return json.Marshal(out)
 }
@@ -169,7 +172,7 @@ func (l *Launch) UnmarshalJSON(data []byte) error {
 	}
 	*l = Launch{alpha: in.Alpha, reserve: in.Reserve, reached: in.Reached}
 	for _, g := range in.Gates {
-		l.gates = append(l.gates, &Gate{g.Name, g.Weight, g.Level, g.Phi, g.CB, g.State})
+		l.gates = append(l.gates, &Gate{name: g.Name, weight: g.Weight, level: g.Level, phi: g.Phi, cb: g.CB, own: g.process(), s: g.State})
 	}
 	return nil
 }
@@ -179,7 +182,7 @@ func (in storedLaunch) check() error {
 	for _, g := range in.Gates {
 		sum += g.Weight
 		switch {
-		case (g.CB == nil) != (g.State.Frozen != nil):
+		case (g.CB == nil && g.process() == nil) != (g.State.Frozen != nil):
 			return fmt.Errorf("gate %s is neither judged nor frozen", g.Name)
 		case !(g.Level > 0 && g.Level < 1) || g.Weight < 0:
 			return fmt.Errorf("gate %s: level %g, weight %g", g.Name, g.Level, g.Weight)

@@ -1,0 +1,303 @@
+package evidence
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// A LineConfig fixes the evidence against an absolute line before its first tick.
+type LineConfig struct {
+	// Bad is the line: the share of units, between 0 and 1, that may be bad. An
+	// objective of 99.9 % has 0.001.
+	Bad float64 `json:"bad"`
+	// Grid has the multiples of the line that evidence is gathered for, in rising
+	// order, each above 1, uniformly weighted. Empty means LineGrid.
+	Grid []float64 `json:"grid,omitempty"`
+	// Schedule and Masses spread the change-time mixture over the plan.
+	Schedule Schedule `json:"schedule,omitzero"`
+	Masses   Masses   `json:"masses,omitzero"`
+}
+
+// LineGrid has the multiples of an error budget that are looked for: from a fifth
+// too much to the rate at which an hour spends two hundredths of a month's budget.
+func LineGrid() []float64 { return []float64{1.2, 1.6, 2.5, 5, 14.4} }
+
+// A LineTick is what one interval counted, all arms together.
+type LineTick struct {
+	At   int64 // as of a Tick
+	X, N float64
+	// Buckets has the bad units by telemetry bucket; nil where the source does not
+	// label its counters with buckets.
+	Buckets *[bucketCount]float64
+}
+
+// A Line is the one-sample e-process against an absolute line: for the null "the
+// share of bad units is at most p", whatever it did before,
+//
+//	E = sum_j v_j (p_j/p)^x ((1-p_j)/(1-p))^(n-x)    p_j = p g_j, below 1
+//
+// with the change-time mixture of [CB]. It is exact for units that turn out bad
+// independently of each other given the past, and not boosted. Where the
+// telemetry buckets show that they are not, it goes on tempered by phi, from the
+// lesser of the two values, and never switches back.
+//
+// Both arms are in it, so it sees what on against off cannot: damage to what the
+// arms share. Source: Wald, "Sequential Analysis", mixed over alternatives.
+type Line struct {
+	cfg LineConfig
+	s   lineState
+
+	logBad, logGood []float64 // of each alternative: what a bad and a good unit multiply it by
+	logE            float64
+}
+
+type lineState struct {
+	At, Ticks, Step int64
+	starts
+	X, N        float64 // since the first tick
+	Information float64 // of the present step
+	Spread      *Dispersion
+	Tempered    bool
+	Offset      float64 // what the tempered form was above the plain one when it took over, at most 0
+}
+
+// NewLine returns a process that has counted nothing.
+func NewLine(cfg LineConfig) (*Line, error) {
+	cfg, err := cfg.settle()
+	if err != nil {
+		return nil, err
+	}
+	l := &Line{cfg: cfg}
+	l.prepare()
+	return l, nil
+}
+
+// Fold counts one tick, as [CB.Fold] does.
+func (l *Line) Fold(t LineTick, m Moment) (bool, error) {
+	if l.Seen(t.At) {
+		return false, nil
+	}
+	if err := t.check(); err != nil {
+		return false, err
+	}
+	if err := m.check(); err != nil {
+		return false, err
+	}
+	s := &l.s
+	s.begin(len(l.cfg.Grid), l.cfg.Schedule, l.cfg.Masses, t.At, m)
+	for j := range s.LogA {
+		s.LogA[j] += t.X*l.logBad[j] + (t.N-t.X)*l.logGood[j]
+	}
+	l.sum()
+	if s.Ticks > 0 && int64(m.Step) != s.Step {
+		s.Information = 0
+	}
+	s.At, s.Step, s.Ticks = t.At, int64(m.Step), s.Ticks+1
+	s.X, s.N = s.X+t.X, s.N+t.N
+	s.Information += LineInformation(t.N, above(l.cfg.Bad, m.detect()), l.cfg.Bad)
+	l.spread(t)
+	return true, nil
+}
+
+// Seen reports whether a tick with this time, or a later one, was counted.
+func (l *Line) Seen(at int64) bool { return l.s.Ticks > 0 && at <= l.s.At }
+
+// LogE is ln E: the evidence, in nats, that the line is broken. A tempered
+// process is multiplied by 0.7, because its level holds only asymptotically.
+func (l *Line) LogE() float64 {
+	if l.s.Tempered {
+		return math.Log(asymptotic) + l.logE/l.Phi() + l.s.Offset
+	}
+	return l.logE
+}
+
+// Phi is the overdispersion of bad units over the buckets, at least 1.
+func (l *Line) Phi() float64 {
+	if l.s.Spread == nil {
+		return 1
+	}
+	return l.s.Spread.Phi()
+}
+
+// Information is what the ticks of the present step could have seen, in nats: see
+// [LineInformation].
+func (l *Line) Information() float64 { return l.s.Information }
+
+// Counts are the bad units and all units since the first tick.
+func (l *Line) Counts() (bad, all float64) { return l.s.X, l.s.N }
+
+// above is a multiple of the line, kept below 1: at least a tenth of what the
+// line wants good is good under every alternative, or one good unit would
+// refute it.
+func above(line, ratio float64) float64 { return min(line*ratio, 1-(1-line)/10) }
+
+// spread adds to the dispersion, and switches over at the first tick that shows
+// too much of it.
+func (l *Line) spread(t LineTick) {
+	if t.Buckets != nil {
+		if l.s.Spread == nil {
+			l.s.Spread = new(Dispersion)
+		}
+		l.s.Spread.Add(Buckets{On: *t.Buckets})
+	}
+	phi := l.Phi()
+	if l.s.Tempered || phi <= temperAbove {
+		return
+	}
+	l.s.Tempered = true
+	l.s.Offset = min(0, l.logE-l.logE/phi)
+}
+
+func (l *Line) prepare() {
+	p := l.cfg.Bad
+	for _, g := range l.cfg.Grid {
+		q := above(p, g)
+		l.logBad = append(l.logBad, math.Log(q/p))
+		l.logGood = append(l.logGood, math.Log((1-q)/(1-p)))
+	}
+	l.sum()
+}
+
+// sum works out ln E over the alternatives and the mass not yet started.
+func (l *Line) sum() {
+	e := math.Log(l.s.remain(l.cfg.Schedule, l.cfg.Masses))
+	logV := -math.Log(float64(len(l.cfg.Grid)))
+	for _, a := range l.s.LogA {
+		e = logAdd(e, a+logV)
+	}
+	l.logE = e
+}
+
+func (t LineTick) check() error {
+	why := impossible(t.X, false)
+	switch {
+	case why != "":
+		return &BadTick{t.At, "bad units: " + why}
+	case impossible(t.N, false) != "":
+		return &BadTick{t.At, "units: " + impossible(t.N, false)}
+	case t.X > t.N:
+		return &BadTick{t.At, fmt.Sprintf("more bad units (%g) than units (%g)", t.X, t.N)}
+	case t.Buckets == nil:
+		return nil
+	}
+	for i, v := range t.Buckets {
+		if why := impossible(v, false); why != "" {
+			return &BadTick{t.At, fmt.Sprintf("bad units of bucket %d: %s", i, why)}
+		}
+	}
+	return nil
+}
+
+func (c LineConfig) settle() (LineConfig, error) {
+	if !(c.Bad > 0 && c.Bad < 1) {
+		return c, fmt.Errorf("line: a share of %g bad units is not between 0 and 1", c.Bad)
+	}
+	if len(c.Grid) == 0 {
+		c.Grid = LineGrid()
+	}
+	c.Grid = slices.Clone(c.Grid)
+	if len(c.Grid) > maxGrid {
+		return c, fmt.Errorf("grid has %d multiples, more than %d", len(c.Grid), maxGrid)
+	}
+	for i, g := range c.Grid {
+		if !(g > 1 && g <= 1e6) || i > 0 && g <= c.Grid[i-1] {
+			return c, fmt.Errorf("grid: multiple %g is not above 1 and rising", g)
+		}
+	}
+	if c.Schedule.Phases < 0 || c.Schedule.Restarts < 0 {
+		return c, errSchedule
+	}
+	var err error
+	c.Masses, err = c.Masses.settle(c.Schedule)
+	return c, err
+}
+
+var (
+	errSchedule = errors.New("schedule has a negative number of starts")
+	errCutShort = errors.New("state is cut short")
+)
+
+type storedLine struct {
+	Version  int         `json:"v"`
+	Config   LineConfig  `json:"config"`
+	State    []byte      `json:"state"`
+	Spread   *Dispersion `json:"spread,omitempty"`
+	Tempered bool        `json:"tempered,omitempty"`
+}
+
+func (s *lineState) fields() ([]*int64, []*float64) {
+	return []*int64{&s.At, &s.Ticks, &s.Step, &s.Phase, &s.Phases, &s.Restarts, &s.Overtime, &s.StartedAt},
+		[]*float64{&s.X, &s.N, &s.Information, &s.Offset}
+}
+
+// MarshalJSON writes configuration and state, a few hundred bytes. What is read
+// back goes on with exactly the same bits.
+func (l *Line) MarshalJSON() ([]byte, error) {
+	whole, real := l.s.fields()
+	out := storedLine{Version: version, Config: l.cfg.brief(), Spread: l.s.Spread, Tempered: l.s.Tempered}
+	out.State = pack(whole, append(real, pointers(l.s.LogA)...))
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, and refuses other versions and what
+// cannot be.
+func (l *Line) UnmarshalJSON(data []byte) error {
+	var in storedLine
+	if err := decode(data, &in, &in.Version); err != nil {
+		return fmt.Errorf("evidence of an objective: %w", err)
+	}
+	cfg, err := in.Config.settle()
+	if err != nil {
+		return fmt.Errorf("evidence of an objective: %w", err)
+	}
+	s := lineState{Spread: in.Spread, Tempered: in.Tempered}
+	if err := s.unpack(in.State, cfg); err != nil {
+		return fmt.Errorf("evidence of an objective: %w", err)
+	}
+	*l = Line{cfg: cfg, s: s}
+	l.prepare()
+	return nil
+}
+
+func (s *lineState) unpack(in []byte, cfg LineConfig) error {
+	whole, real := s.fields()
+	rest, err := unpack(in, whole, real)
+	if err != nil {
+		return err
+	}
+	if s.Ticks > 0 {
+		s.LogA = make([]float64, len(cfg.Grid))
+	}
+	if rest, err = unpack(rest, nil, pointers(s.LogA)); err != nil {
+		return err
+	}
+	switch {
+	case len(rest) > 0:
+		return fmt.Errorf("state is %d bytes too long", len(rest))
+	case s.X < 0 || s.N < s.X || s.Information < 0 || s.Offset > 0:
+		return fmt.Errorf("%g bad of %g, information %g, offset %g", s.X, s.N, s.Information, s.Offset)
+	case s.Phases > int64(cfg.Schedule.Phases) || s.Restarts > int64(cfg.Schedule.Restarts):
+		return errors.New("more starts than the schedule has")
+	case min(s.Ticks, s.Phases, s.Restarts, s.Overtime) < 0:
+		return errors.New("a count is negative")
+	}
+	return nil
+}
+
+// brief leaves out what settle fills in. Changing a default is a new version.
+func (c LineConfig) brief() LineConfig {
+	plain, err := LineConfig{Bad: c.Bad, Schedule: c.Schedule}.settle()
+	if err != nil {
+		return c
+	}
+	if slices.Equal(c.Grid, plain.Grid) {
+		c.Grid = nil
+	}
+	if c.Masses == plain.Masses {
+		c.Masses = Masses{}
+	}
+	return c
+}
