@@ -22,6 +22,7 @@
 //	rampart:{env}:history:FLAG              stream of one flag's events; capped
 //	rampart:{env}:history:segment:SEGMENT   the same of a segment
 //	rampart:{env}:evidence:FLAG:RUN         hash: tick, blob; expires
+//	rampart:{env}:series:FLAG:RUN           hash: points of its looks, thinned; expires
 //	rampart:{env}:readers                   hash: ID = json
 //	rampart:{env}:readers:seen              sorted set: ID by the time in ms of its last sign
 //	rampart:{env}:readers:at                sorted set: ID by the revision it has confirmed
@@ -34,7 +35,6 @@
 //
 // # Errors
 //
-// What the script answers is a sentinel ([ErrStale], [ErrOwned], ...), found with
-// errors.Is. The package needs Redis 7.0 or later: one server, a primary behind
-// sentinels, or a cluster.
+// What the script answers is a sentinel ([ErrStale], [ErrOwned], ...), for errors.Is.
+// Redis 7.0 or later: one server, a primary behind sentinels, or a cluster.
 package flagstore

@@ -24,8 +24,16 @@ var runPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
 // Where a later tick is kept already, or another blob of the same tick, it is
 // refused: [ErrStale]. To write the same again is fine.
 func (s *Store) PutEvidence(ctx context.Context, flag, run string, tick int64, blob []byte) error {
+	return s.putEvidence(ctx, flag, run, tick, blob, nil, nil)
+}
+
+func (s *Store) putEvidence(ctx context.Context, flag, run string, tick int64, blob, point, layout []byte) error {
 	do := fmt.Sprintf("keep the evidence of %s at tick %d", flag, tick)
-	key, err := s.evidenceKey(flag, run)
+	key, err := s.runKey("evidence", flag, run)
+	if err != nil {
+		return wrap(do, err)
+	}
+	series, err := s.runKey("series", flag, run)
 	if err != nil {
 		return wrap(do, err)
 	}
@@ -37,7 +45,8 @@ func (s *Store) PutEvidence(ctx context.Context, flag, run string, tick int64, b
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	got, err := evidenceScript.Run(ctx, s.rdb, []string{key}, tick, blob, EvidenceLife.Milliseconds()).StringSlice()
+	got, err := evidenceScript.Run(ctx, s.rdb, []string{key, series}, tick, blob, EvidenceLife.Milliseconds(),
+		point, fmt.Sprintf("%08x", layoutNumber(layout)), layout, SeriesLife.Milliseconds(), MaxPoints).StringSlice()
 	if err != nil {
 		return s.fault(do, err)
 	}
@@ -50,7 +59,7 @@ func (s *Store) PutEvidence(ctx context.Context, flag, run string, tick int64, b
 // Evidence returns the evidence of a launch and its tick; 0 and nil where there is none.
 func (s *Store) Evidence(ctx context.Context, flag, run string) (tick int64, blob []byte, err error) {
 	do := "read the evidence of " + flag
-	key, err := s.evidenceKey(flag, run)
+	key, err := s.runKey("evidence", flag, run)
 	if err != nil {
 		return 0, nil, wrap(do, err)
 	}
@@ -67,12 +76,13 @@ func (s *Store) Evidence(ctx context.Context, flag, run string) (tick int64, blo
 	return a.number(0), []byte(a.text(1)), nil
 }
 
-func (s *Store) evidenceKey(flag, run string) (string, error) {
+// runKey names what is kept of one launch of a flag.
+func (s *Store) runKey(what, flag, run string) (string, error) {
 	if err := rampart.CheckName("a flag", flag); err != nil {
 		return "", err
 	}
 	if !runPattern.MatchString(run) {
 		return "", rampart.Errorf(rampart.Invalid, "%q does not name a run", run)
 	}
-	return s.key("evidence:" + flag + ":" + run), nil
+	return s.key(what + ":" + flag + ":" + run), nil
 }

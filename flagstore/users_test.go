@@ -31,6 +31,7 @@ func TestReaderOfTheGuideCanChangeNoFlag(t *testing.T) {
 		"restore a kill": reader.RestoreKill(ctx, rampart.Kill{Flag: "f", Version: began + 5, By: "ann"}),
 		"set up":         reader.Setup(ctx, "namespace-2"),
 		"keep evidence":  reader.PutEvidence(ctx, "f", "run", began, nil),
+		"keep a look":    reader.PutLook(ctx, "f", "run", nil, point(1)),
 	} {
 		require.Equal(t, rampart.Unreachable, rampart.KindOf(err), "%s: %v", what, err)
 		require.ErrorContains(t, err, "refuses this user", what)

@@ -1,0 +1,37 @@
+package rampart_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rampart-dev/rampart"
+)
+
+func TestEvidenceIsToldInWords(t *testing.T) {
+	low := 0.91
+	for _, c := range []struct{ name, got, want string }{
+		{"a gate that has counted nothing", rampart.GateVerdict{Gate: "pool", Kind: rampart.KindThreshold}.Besides(), ""},
+		{"a gate whose reason tells the counts", rampart.GateVerdict{Kind: rampart.KindRatio, OnN: 5, OffN: 50}.Besides(), ""},
+		{"a gate with a ratio", rampart.GateVerdict{Kind: rampart.KindRatio, OnN: 61_234, OffN: 1_163_446, Low: &low, Phi: 1}.Besides(), "of 61,234 on, 1,163,446 off"},
+		{"a gate of which a part broke", rampart.GateVerdict{Kind: rampart.KindRatio, OnN: 5, OffN: 50, Low: &low, Phi: 1.83, Part: "region=eu"}.Besides(),
+			"of 5 on, 50 off, phi 1.8, most in region=eu"},
+		{"a gate without a denominator", rampart.GateVerdict{Kind: rampart.KindCount, OnN: 5, OffN: 50, Low: &low}.Besides(), ""},
+		{"arms as they should be", rampart.SampleRatio{On: 498, Off: 9502, Expected: 0.05}.InWords(), "matches: 498 of 10,000 new units on, 500 expected"},
+		{"arms that are not", rampart.SampleRatio{Mismatch: true, Reason: "612 of 10,000 new units on, 500 expected"}.InWords(),
+			"does not match: 612 of 10,000 new units on, 500 expected"},
+		{"arms that are not, as somebody knows", rampart.SampleRatio{Acked: 1, Reason: "why"}.InWords(), "acknowledged: why"},
+		{"a decision", rampart.RampDecision{Word: rampart.Ship, Reason: "no guardrail is worse", Fraction: 1}.InWords(), "ship: no guardrail is worse"},
+		{"a decision that may come too early", rampart.RampDecision{Word: rampart.Inconclusive, Fraction: 0.62}.InWords(), "inconclusive, at 62 % of the information"},
+		{"a goal", rampart.GoalVerdict{Goal: "checkouts", Effect: 0.023, Low: 0.004, High: 0.042}.InWords(), "checkouts +2.3 % (+0.4 to +4.2)"},
+		{"a goal with a reason", rampart.GoalVerdict{Goal: "checkouts", Reason: "checkouts +2 %"}.InWords(), "checkouts +2 %"},
+		{"a recommendation", rampart.Recommendation{Percent: 4000, Reason: "harm is small"}.InWords(), "40 %: harm is small"},
+		{"a bare recommendation", rampart.Recommendation{Percent: 4000}.InWords(), "40 %"},
+		{"a number", rampart.Grouped(-1234567.4), "-1,234,567"},
+		{"a small number", rampart.Grouped(999.4), "999"},
+		{"no number", rampart.Grouped(math.NaN()), "NaN"},
+	} {
+		require.Equal(t, c.want, c.got, c.name)
+	}
+}
