@@ -25,15 +25,6 @@ type LineConfig struct {
 // too much to the rate at which an hour spends two hundredths of a month's budget.
 func LineGrid() []float64 { return []float64{1.2, 1.6, 2.5, 5, 14.4} }
 
-// A LineTick is what one interval counted, all arms together.
-type LineTick struct {
-	At   int64 // as of a Tick
-	X, N float64
-	// Buckets has the bad units by telemetry bucket; nil where the source does not
-	// label its counters with buckets.
-	Buckets *[bucketCount]float64
-}
-
 // A Line is the one-sample e-process against an absolute line: for the null "the
 // share of bad units is at most p", whatever it did before,
 //
@@ -44,8 +35,8 @@ type LineTick struct {
 // telemetry buckets show that they are not, it goes on tempered by phi, from the
 // lesser of the two values, and never switches back.
 //
-// Both arms are in it, so it sees what on against off cannot: damage to what the
-// arms share. Source: Wald, "Sequential Analysis", mixed over alternatives.
+// All units are in it, whatever their arm, so it sees what on against off cannot:
+// damage to what the arms share. Source: Wald, "Sequential Analysis", mixed over alternatives.
 type Line struct {
 	cfg LineConfig
 	s   lineState
@@ -57,7 +48,8 @@ type Line struct {
 type lineState struct {
 	At, Ticks, Step int64
 	starts
-	X, N        float64 // since the first tick
+	X1, N1      float64 // since the first tick, as of a Tick
+	X0, N0      float64
 	Information float64 // of the present step
 	Spread      *Dispersion
 	Tempered    bool
@@ -75,12 +67,13 @@ func NewLine(cfg LineConfig) (*Line, error) {
 	return l, nil
 }
 
-// Fold counts one tick, as [CB.Fold] does.
-func (l *Line) Fold(t LineTick, m Moment) (bool, error) {
+// Fold counts one tick, as [CB.Fold] does. Units that are in no arm are counted
+// with those of the off arm.
+func (l *Line) Fold(t Tick, m Moment) (bool, error) {
 	if l.Seen(t.At) {
 		return false, nil
 	}
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return false, err
 	}
 	if err := m.check(); err != nil {
@@ -88,16 +81,17 @@ func (l *Line) Fold(t LineTick, m Moment) (bool, error) {
 	}
 	s := &l.s
 	s.begin(len(l.cfg.Grid), l.cfg.Schedule, l.cfg.Masses, t.At, m)
+	x, n := t.X1+t.X0, t.N1+t.N0
 	for j := range s.LogA {
-		s.LogA[j] += t.X*l.logBad[j] + (t.N-t.X)*l.logGood[j]
+		s.LogA[j] += x*l.logBad[j] + (n-x)*l.logGood[j]
 	}
 	l.sum()
 	if s.Ticks > 0 && int64(m.Step) != s.Step {
 		s.Information = 0
 	}
 	s.At, s.Step, s.Ticks = t.At, int64(m.Step), s.Ticks+1
-	s.X, s.N = s.X+t.X, s.N+t.N
-	s.Information += LineInformation(t.N, above(l.cfg.Bad, m.detect()), l.cfg.Bad)
+	s.X1, s.N1, s.X0, s.N0 = s.X1+t.X1, s.N1+t.N1, s.X0+t.X0, s.N0+t.N0
+	s.Information += LineInformation(n, above(l.cfg.Bad, m.detect()), l.cfg.Bad)
 	l.spread(t)
 	return true, nil
 }
@@ -126,8 +120,10 @@ func (l *Line) Phi() float64 {
 // [LineInformation].
 func (l *Line) Information() float64 { return l.s.Information }
 
-// Counts are the bad units and all units since the first tick.
-func (l *Line) Counts() (bad, all float64) { return l.s.X, l.s.N }
+// Samples tells what was counted since the first tick.
+func (l *Line) Samples() Samples {
+	return Samples{Ticks: l.s.Ticks, X1: l.s.X1, N1: l.s.N1, X0: l.s.X0, N0: l.s.N0}
+}
 
 // above is a multiple of the line, kept below 1: at least a tenth of what the
 // line wants good is good under every alternative, or one good unit would
@@ -135,13 +131,17 @@ func (l *Line) Counts() (bad, all float64) { return l.s.X, l.s.N }
 func above(line, ratio float64) float64 { return min(line*ratio, 1-(1-line)/10) }
 
 // spread adds to the dispersion, and switches over at the first tick that shows
-// too much of it.
-func (l *Line) spread(t LineTick) {
+// too much of it. What matters is by how much the sums of both arms vary.
+func (l *Line) spread(t Tick) {
 	if t.Buckets != nil {
 		if l.s.Spread == nil {
 			l.s.Spread = new(Dispersion)
 		}
-		l.s.Spread.Add(Buckets{On: *t.Buckets})
+		var both Buckets
+		for i := range bucketCount {
+			both.On[i] = t.Buckets.On[i] + t.Buckets.Off[i]
+		}
+		l.s.Spread.Add(both)
 	}
 	phi := l.Phi()
 	if l.s.Tempered || phi <= temperAbove {
@@ -169,26 +169,6 @@ func (l *Line) sum() {
 		e = logAdd(e, a+logV)
 	}
 	l.logE = e
-}
-
-func (t LineTick) check() error {
-	why := impossible(t.X, false)
-	switch {
-	case why != "":
-		return &BadTick{t.At, "bad units: " + why}
-	case impossible(t.N, false) != "":
-		return &BadTick{t.At, "units: " + impossible(t.N, false)}
-	case t.X > t.N:
-		return &BadTick{t.At, fmt.Sprintf("more bad units (%g) than units (%g)", t.X, t.N)}
-	case t.Buckets == nil:
-		return nil
-	}
-	for i, v := range t.Buckets {
-		if why := impossible(v, false); why != "" {
-			return &BadTick{t.At, fmt.Sprintf("bad units of bucket %d: %s", i, why)}
-		}
-	}
-	return nil
 }
 
 func (c LineConfig) settle() (LineConfig, error) {
@@ -230,7 +210,7 @@ type storedLine struct {
 
 func (s *lineState) fields() ([]*int64, []*float64) {
 	return []*int64{&s.At, &s.Ticks, &s.Step, &s.Phase, &s.Phases, &s.Restarts, &s.Overtime, &s.StartedAt},
-		[]*float64{&s.X, &s.N, &s.Information, &s.Offset}
+		[]*float64{&s.X1, &s.N1, &s.X0, &s.N0, &s.Information, &s.Offset}
 }
 
 // MarshalJSON writes configuration and state, a few hundred bytes. What is read
@@ -277,8 +257,8 @@ func (s *lineState) unpack(in []byte, cfg LineConfig) error {
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("state is %d bytes too long", len(rest))
-	case s.X < 0 || s.N < s.X || s.Information < 0 || s.Offset > 0:
-		return fmt.Errorf("%g bad of %g, information %g, offset %g", s.X, s.N, s.Information, s.Offset)
+	case s.X1 < 0 || s.N1 < s.X1 || s.X0 < 0 || s.N0 < s.X0 || s.Information < 0 || s.Offset > 0:
+		return errors.New("its counts cannot be")
 	case s.Phases > int64(cfg.Schedule.Phases) || s.Restarts > int64(cfg.Schedule.Restarts):
 		return errors.New("more starts than the schedule has")
 	case min(s.Ticks, s.Phases, s.Restarts, s.Overtime) < 0:

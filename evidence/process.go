@@ -4,6 +4,7 @@ import "fmt"
 
 // A process is the evidence of a gate that is not the comparison of a ratio.
 type process interface {
+	// LogE is ln E as it enters the launch, with every factor that it has to pay.
 	LogE() float64
 	// Phi is the overdispersion that was seen, at least 1.
 	Phi() float64
@@ -13,10 +14,9 @@ type process interface {
 
 // newProcess makes the process of a gate whose specification names one, and
 // returns nil where it names none.
-func (spec GateSpec) newProcess() (process, error) {
-	switch {
-	case spec.Line != nil:
-		return NewLine(*spec.Line)
+func (s GateSpec) newProcess() (process, error) {
+	if s.Line != nil {
+		return NewLine(*s.Line)
 	}
 	return nil, nil
 }
@@ -28,7 +28,7 @@ func (g *Gate) Line() *Line {
 }
 
 // FoldLine counts one tick of a gate that has an absolute line, as [Line.Fold] does.
-func (g *Gate) FoldLine(t LineTick, m Moment) (bool, error) {
+func (g *Gate) FoldLine(t Tick, m Moment) (bool, error) {
 	l := g.Line()
 	if l == nil {
 		return false, fmt.Errorf("gate %s has no line, or was removed from the launch", g.name)
@@ -44,17 +44,6 @@ func (g *Gate) noted(counted bool, err error) (bool, error) {
 	return counted, err
 }
 
-// Information is what the ticks of the present step could have seen, in nats.
-func (g *Gate) Information() float64 {
-	switch {
-	case g.own != nil:
-		return g.own.Information()
-	case g.cb != nil:
-		return g.cb.Information()
-	}
-	return 0
-}
-
 // store puts the process of a gate where it is written, by its kind.
 func (g *Gate) store(into *storedGate) {
 	if own, ok := g.own.(*Line); ok {
@@ -63,9 +52,9 @@ func (g *Gate) store(into *storedGate) {
 }
 
 // process is the one that was stored, or nil.
-func (in storedGate) process() process {
-	if in.Line != nil {
-		return in.Line
+func (s storedGate) process() process {
+	if s.Line != nil {
+		return s.Line
 	}
 	return nil
 }
