@@ -11,7 +11,7 @@ import (
 // counters with a second hash of the unit, modulo 20.
 const bucketCount = 20
 
-// Buckets are the events of one tick by arm and telemetry bucket.
+// Buckets are the events, or the units, of one tick by arm and telemetry bucket.
 type Buckets struct {
 	On  [bucketCount]float64 `json:"on"`
 	Off [bucketCount]float64 `json:"off"`
@@ -31,6 +31,22 @@ func (d *Dispersion) Add(b Buckets) {
 		d.sum.On[i] += b.On[i]
 		d.sum.Off[i] += b.Off[i]
 	}
+}
+
+// pool counts the events of one tick of both arms as those of one.
+func (d *Dispersion) pool(b Buckets) {
+	for i := range bucketCount {
+		d.sum.On[i] += b.On[i] + b.Off[i]
+	}
+}
+
+// events is how many were counted.
+func (d *Dispersion) events() float64 {
+	var n float64
+	for i := range bucketCount {
+		n += d.sum.On[i] + d.sum.Off[i]
+	}
+	return n
 }
 
 // Phi is the mean over the arms of the variance-to-mean ratio over the buckets,
@@ -99,16 +115,18 @@ func (d *Dispersion) UnmarshalJSON(data []byte) error {
 }
 
 // impossible tells which bucket has counts that cannot be, and why.
-func (b *Buckets) impossible() string {
+func (b *Buckets) impossible() string { return b.impossibleAs("events") }
+
+func (b *Buckets) impossibleAs(what string) string {
 	if b == nil {
 		return ""
 	}
 	for i := range bucketCount {
 		if reason := impossible(b.On[i], false); reason != "" {
-			return fmt.Sprintf("events of bucket %d of the on arm: %s", i, reason)
+			return fmt.Sprintf("%s of bucket %d of the on arm: %s", what, i, reason)
 		}
 		if reason := impossible(b.Off[i], false); reason != "" {
-			return fmt.Sprintf("events of bucket %d of the off arm: %s", i, reason)
+			return fmt.Sprintf("%s of bucket %d of the off arm: %s", what, i, reason)
 		}
 	}
 	return ""

@@ -26,31 +26,9 @@ type GateSpec struct {
 	// Cohorts is how many further parts the gate makes room for as they appear, at
 	// most MaxCohorts; what finds no room is pooled in OtherCohorts.
 	Cohorts int
-	// Form, where it is set, is what the gate is judged by in place of a ratio.
-	Form Form
-}
-
-// A Form is an e-process of a kind of its own, such as that of a line or of a mean.
-type Form interface {
-	// Fold counts one tick as CB.Fold does.
-	Fold(t Tick, m Moment) (bool, error)
-	// LogE is ln E as it enters the launch, with every factor it has to pay.
-	LogE() float64
-	// Information is that of the present step, in nats, as of CB.Information.
-	Information() float64
-	// Samples tells what was counted since first exposure.
-	Samples() Samples
-	// Kind names the kind in the stored state; see newForm.
-	Kind() string
-	MarshalJSON() ([]byte, error)
-	UnmarshalJSON(data []byte) error
-}
-
-// newForm returns an empty form of a stored kind.
-func newForm(kind string) (Form, error) {
-	switch kind {
-	}
-	return nil, fmt.Errorf("evidence of kind %q is not known", kind)
+	// Line, where it is set, is the absolute line that the gate is judged by in place
+	// of a ratio.
+	Line *LineConfig
 }
 
 // A Gate is the evidence of one gate of a launch.
@@ -78,11 +56,11 @@ type Gate struct {
 	ratio   Config
 	cohorts int
 
-	parts  []*part // none once the gate is frozen, or where it has a form
+	parts  []*part // none once the gate is frozen, or where it has a process of its own
 	base   int     // parts that were there from the start
 	late   int     // parts that came after the first tick
 	robust *Robust // nil until a tick has buckets
-	form   Form
+	own    process // in place of a ratio
 	s      gateState
 }
 
@@ -135,16 +113,16 @@ func newGate(spec GateSpec, alpha float64) (*Gate, error) {
 	}
 	g := &Gate{
 		name: spec.Name, weight: spec.Weight, level: level, phi: spec.Phi,
-		ratio: spec.Ratio, cohorts: spec.Cohorts, form: spec.Form,
-	}
-	if g.form != nil {
-		return g, nil
+		ratio: spec.Ratio, cohorts: spec.Cohorts,
 	}
 	var err error
-	if g.parts, err = spec.base(level); err != nil {
+	if g.own, err = spec.newProcess(); err == nil && g.own == nil {
+		g.parts, err = spec.base(level)
+		g.base = len(g.parts)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("gate %s: %w", spec.Name, err)
 	}
-	g.base = len(g.parts)
 	return g, nil
 }
 
@@ -152,10 +130,10 @@ func newGate(spec GateSpec, alpha float64) (*Gate, error) {
 // phi of a gate whose specification has none. Once a tick was folded it is too late,
 // and nothing is learnt any more.
 func (g *Gate) Learn(b Buckets) error {
-	if reason := b.impossible("events"); reason != "" {
+	if reason := b.impossible(); reason != "" {
 		return &BadTick{Reason: reason}
 	}
-	if g.phi > 0 || g.Frozen() || g.Samples().Ticks > 0 {
+	if g.phi > 0 || g.parts == nil || g.CB().Samples().Ticks > 0 {
 		return nil
 	}
 	if g.s.Before == nil {
@@ -175,14 +153,7 @@ func (g *Gate) learnt() {
 
 // Fold counts one tick of a gate without parts, as CB.Fold does.
 func (g *Gate) Fold(t Tick, m Moment) (bool, error) {
-	if g.form == nil {
-		return g.FoldParts([]PartTick{{Tick: t}}, m)
-	}
-	counted, err := g.form.Fold(t, m)
-	if counted {
-		g.reach()
-	}
-	return counted, err
+	return g.FoldParts([]PartTick{{Tick: t}}, m)
 }
 
 // FoldParts counts one tick of a gate with parts: all of them must have its time.
@@ -191,7 +162,7 @@ func (g *Gate) Fold(t Tick, m Moment) (bool, error) {
 // impossible nothing is counted.
 func (g *Gate) FoldParts(all []PartTick, m Moment) (bool, error) {
 	if g.parts == nil {
-		return false, fmt.Errorf("gate %s was removed from the launch", g.name)
+		return false, fmt.Errorf("gate %s is no ratio, or was removed from the launch", g.name)
 	}
 	if len(all) == 0 || g.seen(all[0].At) {
 		return false, nil
@@ -221,8 +192,7 @@ func (g *Gate) FoldParts(all []PartTick, m Moment) (bool, error) {
 		}
 	}
 	g.temper()
-	g.reach()
-	return true, nil
+	return g.noted(true, nil)
 }
 
 // seen reports whether a tick with this time was counted by any part.
@@ -304,16 +274,13 @@ func (g *Gate) sober() float64 {
 	return tempered
 }
 
-// reach notes when the gate alone gets to its limit.
-func (g *Gate) reach() { g.s.Reached = g.s.Reached || g.LogE() >= g.Limit()-rounding }
-
 // LogE is the logarithm of the gate's e-process as it enters the launch.
 func (g *Gate) LogE() float64 {
 	switch {
 	case g.s.Frozen != nil:
 		return *g.s.Frozen
-	case g.form != nil:
-		return g.form.LogE()
+	case g.own != nil:
+		return g.own.LogE()
 	case len(g.parts) == 1 && g.cohorts == 0:
 		return g.logE(g.parts[0])
 	}
@@ -355,6 +322,9 @@ func (g *Gate) Part() (string, *CB) {
 // Phi is the overdispersion of the gate's counts: the greatest of 1, what was
 // learnt before first exposure, and what the buckets have shown since.
 func (g *Gate) Phi() float64 {
+	if g.own != nil {
+		return g.own.Phi()
+	}
 	phi := max(1, g.phi)
 	if g.s.Spread != nil {
 		phi = max(phi, g.s.Spread.Phi())
@@ -379,8 +349,8 @@ func (g *Gate) ShareOfLimit() float64 { return min(1, math.Exp(g.LogE()-g.Limit(
 // one it had from the start.
 func (g *Gate) Information() float64 {
 	switch cb := g.CB(); {
-	case g.form != nil:
-		return g.form.Information()
+	case g.own != nil:
+		return g.own.Information()
 	case cb == nil:
 		return 0
 	case g.s.Tempered:
@@ -407,29 +377,15 @@ func (g *Gate) Ratio(alpha float64) Ratio {
 	return cb.Ratio(alpha, g.Phi())
 }
 
-// Samples tells what was counted since first exposure, as CB.Samples does.
-func (g *Gate) Samples() Samples {
-	switch cb := g.CB(); {
-	case g.form != nil:
-		return g.form.Samples()
-	case cb != nil:
-		return cb.Samples()
-	}
-	return Samples{}
-}
-
 // CB is the conditional binomial of everything together or, of a gate with parts,
 // of the last one it had from the start; nil once the gate was removed, and where it
-// has a Form. It is to be read: ticks are folded through the gate.
+// is no ratio. It is to be read: ticks are folded through the gate.
 func (g *Gate) CB() *CB {
 	if g.base == 0 {
 		return nil
 	}
 	return g.parts[g.base-1].cb
 }
-
-// Form is what the gate is judged by in place of a ratio, or nil.
-func (g *Gate) Form() Form { return g.form }
 
 // Name is the gate's name in the plan.
 func (g *Gate) Name() string { return g.name }

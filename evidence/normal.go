@@ -25,11 +25,12 @@ func BestRho(v, alpha float64, oneSided bool) float64 {
 
 // LogE is ln E at sum s with variance v >= 0.
 func (m NormalMixture) LogE(s, v float64) float64 {
-	log := 0.5*math.Log(m.Rho/(v+m.Rho)) + s*s/(2*(v+m.Rho))
+	x := s / math.Sqrt(v+m.Rho)
+	log := 0.5 * math.Log(m.Rho/(v+m.Rho))
 	if m.OneSided {
-		log += math.Ln2 + logPhi(s/math.Sqrt(v+m.Rho))
+		return log + math.Ln2 + logMills(x)
 	}
-	return log
+	return log + x*x/2
 }
 
 // Bound is the sum at which E reaches 1/alpha for variance v.
@@ -51,13 +52,13 @@ func (m NormalMixture) Bound(v, alpha float64) float64 {
 	return hi
 }
 
-// logPhi is the logarithm of the standard normal distribution function. Below
-// -10 it is the asymptotic series, for which Erfc soon underflows.
-func logPhi(x float64) float64 {
+// logMills is x^2/2 + ln Phi(x). Below -10, where the two terms all but cancel and
+// Erfc soon underflows, it is the asymptotic series of ln Phi.
+func logMills(x float64) float64 {
 	if x > -10 {
-		return math.Log(math.Erfc(-x/math.Sqrt2) / 2)
+		return x*x/2 + math.Log(math.Erfc(-x/math.Sqrt2)/2)
 	}
 	q := 1 / (x * x)
 	series := 1 - q*(1-3*q*(1-5*q*(1-7*q*(1-9*q))))
-	return -x*x/2 - math.Log(-x) - 0.5*math.Log(2*math.Pi) + math.Log(series)
+	return -math.Log(-x) - 0.5*math.Log(2*math.Pi) + math.Log(series)
 }

@@ -133,13 +133,27 @@ func (s state) check(cfg Config) error {
 }
 
 type storedGate struct {
-	Name   string    `json:"name"`
-	Weight float64   `json:"weight,omitempty"`
-	Level  float64   `json:"level"`
-	Phi    float64   `json:"phi,omitempty"`
-	CB     *CB       `json:"cb,omitempty"`
-	Line   *Line     `json:"line,omitempty"`
-	State  gateState `json:"state,omitzero"`
+	Name   string  `json:"name"`
+	Weight float64 `json:"weight,omitempty"`
+	Level  float64 `json:"level"`
+	Phi    float64 `json:"phi,omitempty"`
+	// CB is that of a gate without parts, Parts are those of others.
+	CB      *CB          `json:"cb,omitempty"`
+	Parts   []storedPart `json:"parts,omitempty"`
+	Base    int          `json:"base,omitempty"`
+	Cohorts int          `json:"cohorts,omitempty"`
+	Late    int          `json:"late,omitempty"`
+	Robust  *Robust      `json:"robust,omitempty"`
+	Line    *Line        `json:"line,omitempty"`
+	State   gateState    `json:"state,omitzero"`
+}
+
+type storedPart struct {
+	Name   string      `json:"n,omitempty"`
+	Weight float64     `json:"w"`
+	CB     *CB         `json:"cb"`
+	Clump  *Dispersion `json:"clump,omitempty"`
+	Offset float64     `json:"offset,omitempty"`
 }
 
 type storedLaunch struct {
@@ -154,9 +168,7 @@ type storedLaunch struct {
 func (l *Launch) MarshalJSON() ([]byte, error) {
 	out := storedLaunch{Version: version, Alpha: l.alpha, Reserve: l.reserve, Reached: l.reached}
 	for _, g := range l.gates {
-		stored := storedGate{Name: g.name, Weight: g.weight, Level: g.level, Phi: g.phi, CB: g.cb, State: g.s}
-		g.store(&stored)
-		out.Gates = append(out.Gates, stored)
+		out.Gates = append(out.Gates, g.stored())
 	}
 	return json.Marshal(out)
 }
@@ -171,8 +183,8 @@ func (l *Launch) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("evidence of a launch: %w", err)
 	}
 	*l = Launch{alpha: in.Alpha, reserve: in.Reserve, reached: in.Reached}
-	for _, g := range in.Gates {
-		l.gates = append(l.gates, &Gate{name: g.Name, weight: g.Weight, level: g.Level, phi: g.Phi, cb: g.CB, own: g.process(), s: g.State})
+	for _, stored := range in.Gates {
+		l.gates = append(l.gates, stored.gate())
 	}
 	return nil
 }
@@ -182,10 +194,13 @@ func (in storedLaunch) check() error {
 	for _, g := range in.Gates {
 		sum += g.Weight
 		switch {
-		case (g.CB == nil && g.process() == nil) != (g.State.Frozen != nil):
+		case (g.CB == nil && len(g.Parts) == 0 && g.process() == nil) != (g.State.Frozen != nil):
 			return fmt.Errorf("gate %s is neither judged nor frozen", g.Name)
 		case !(g.Level > 0 && g.Level < 1) || g.Weight < 0:
 			return fmt.Errorf("gate %s: level %g, weight %g", g.Name, g.Level, g.Weight)
+		}
+		if err := g.check(); err != nil {
+			return err
 		}
 	}
 	if !(in.Alpha > 0 && in.Alpha < 1) || in.Reserve < 0 || sum > 1+1e-9 {

@@ -24,6 +24,16 @@ type Tick struct {
 	// Buckets has the events of the same interval by telemetry bucket. It is
 	// nil where the source does not label its counters with buckets.
 	Buckets *Buckets `json:"buckets,omitempty"`
+	// Units has the units of the same interval by telemetry bucket. Where it is nil
+	// each bucket is taken to have an equal share of them.
+	Units *Buckets `json:"units,omitempty"`
+}
+
+// A PartTick is what one interval counted of one part of a gate: of an edge of a
+// histogram, or of a cohort. A part without a name is everything together.
+type PartTick struct {
+	Part string
+	Tick
 }
 
 // A Moment says where in its launch a tick falls. Everything in it is known
@@ -75,6 +85,9 @@ func (t Tick) Check() error { return t.check(false) }
 
 func (t Tick) check(rate bool) error {
 	reason := t.Buckets.impossible()
+	if reason == "" {
+		reason = t.Units.impossibleAs("units")
+	}
 	for _, arm := range [...]struct {
 		name string
 		x, n float64

@@ -1,0 +1,104 @@
+package evidence
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// stored is what is written of a gate.
+func (g *Gate) stored() storedGate {
+	out := storedGate{Name: g.name, Weight: g.weight, Level: g.level, Phi: g.phi, Robust: g.robust, State: g.s}
+	g.store(&out)
+	if g.simple() {
+		out.CB = g.parts[0].cb
+		return out
+	}
+	out.Base, out.Cohorts, out.Late = g.base, g.cohorts, g.late
+	for _, p := range g.parts {
+		out.Parts = append(out.Parts, storedPart{p.name, p.weight, p.cb, p.clump, p.offset})
+	}
+	return out
+}
+
+// simple reports whether the gate is everything together and nothing else.
+func (g *Gate) simple() bool { return len(g.parts) == 1 && g.parts[0].name == "" && g.cohorts == 0 }
+
+// gate is the one that was stored.
+func (in storedGate) gate() *Gate {
+	g := &Gate{
+		name: in.Name, weight: in.Weight, level: in.Level, phi: in.Phi,
+		cohorts: in.Cohorts, base: in.Base, late: in.Late, robust: in.Robust, own: in.process(), s: in.State,
+	}
+	if in.CB != nil {
+		g.parts, g.base = []*part{{weight: 1, cb: in.CB}}, 1
+	}
+	for _, p := range in.Parts {
+		g.parts = append(g.parts, &part{p.Name, p.Weight, p.CB, p.Clump, p.Offset})
+	}
+	if len(g.parts) > 0 {
+		g.ratio = g.parts[0].cb.Config()
+	}
+	if g.robust != nil {
+		r := newRobust(g.ratio)
+		r.s, g.robust = g.robust.s, r
+	} else if g.s.Spread != nil {
+		g.robust = newRobust(g.ratio)
+	}
+	return g
+}
+
+// check refuses parts that no specification leads to.
+func (in storedGate) check() error {
+	if len(in.Parts) == 0 {
+		return nil
+	}
+	if in.Base < 1 || in.Base > len(in.Parts) || in.Late < 0 || in.Cohorts < 0 || in.Cohorts > MaxCohorts {
+		return fmt.Errorf("gate %s: %d of %d parts from the start, room for %d", in.Name, in.Base, len(in.Parts), in.Cohorts)
+	}
+	sum := 0.0
+	for _, p := range in.Parts {
+		if p.CB == nil || p.Weight <= 0 {
+			return fmt.Errorf("gate %s: part %q has no evidence or no weight", in.Name, p.Name)
+		}
+		sum += p.Weight
+	}
+	if sum > 1+1e-9 {
+		return fmt.Errorf("gate %s: parts have weights of %g together", in.Name, sum)
+	}
+	return nil
+}
+
+// fields are the numbers of the state ahead of those of the buckets.
+func (s *robustState) fields() ([]*int64, []*float64) {
+	return []*int64{&s.Started, &s.Phase},
+		[]*float64{&s.Done, &s.Tau, &s.Now, &s.X1, &s.X0, &s.Ratio.R, &s.Ratio.Q, &s.Ratio.A, &s.Ratio.B}
+}
+
+// MarshalJSON writes about two hundred characters.
+func (r *Robust) MarshalJSON() ([]byte, error) {
+	whole, real := r.s.fields()
+	out := pack(whole, real)
+	for _, b := range [...]*[bucketCount]float64{&r.s.On, &r.s.Off} {
+		out = packGrains(out, b)
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (r *Robust) UnmarshalJSON(data []byte) error {
+	var in []byte
+	if err := json.Unmarshal(data, &in); err != nil {
+		return fmt.Errorf("robust form: %w", err)
+	}
+	whole, real := r.s.fields()
+	in, err := unpack(in, whole, real)
+	for _, b := range [...]*[bucketCount]float64{&r.s.On, &r.s.Off} {
+		if err == nil {
+			in, err = unpackGrains(in, b)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("robust form: %w", err)
+	}
+	return r.check()
+}
