@@ -40,15 +40,44 @@ func (s Spending) Bounds(t []float64, alpha float64) ([]float64, error) {
 	if err := checkLooks(t, alpha); err != nil {
 		return nil, err
 	}
+	return s.bounds(0, t, t, alpha), nil
+}
+
+// BoundsOver are the bounds of looks that have spent error up to the fractions t, but
+// whose statistics share other information than that: two of them correlate by the
+// square root of the ratio of theirs. Error may be spent by time, say, while events
+// come as they do. What was spent up to fraction from, by looks whose data is not
+// shared, is gone. Source: Lan and DeMets, "Group sequential procedures: calendar
+// versus information time".
+func (s Spending) BoundsOver(from float64, t, information []float64, alpha float64) ([]float64, error) {
+	if len(t) != len(information) {
+		return nil, fmt.Errorf("%d fractions for %d looks", len(information), len(t))
+	}
+	if err := checkLooks(t, alpha); err != nil {
+		return nil, err
+	}
+	for i, v := range information {
+		if !(v > before(information, i)) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("information %g of look %d does not rise", v, i+1)
+		}
+	}
+	if !(from >= 0) || len(t) > 0 && from > t[0] {
+		return nil, fmt.Errorf("looks up to fraction %g have spent more than the next one may", from)
+	}
+	return s.bounds(from, t, information, alpha), nil
+}
+
+func (s Spending) bounds(from float64, t, information []float64, alpha float64) []float64 {
 	bounds := make([]float64, len(t))
 	var d density
-	var spent float64
+	spent := s.At(from, alpha)
 	for i := range t {
-		sd := math.Sqrt(t[i])
-		step := math.Sqrt(t[i] - before(t, i))
-		budget := s.At(t[i], alpha) - spent
+		whole := information[len(t)-1] // sums are on the scale of the last look
+		share, gain := information[i]/whole, (information[i]-before(information, i))/whole
+		sd, step := math.Sqrt(share), math.Sqrt(gain)
+		budget := max(0, s.At(t[i], alpha)-spent)
 		switch {
-		case i > 0 && t[i]-t[i-1] <= sameLook:
+		case i > 0 && gain <= sameLook:
 			bounds[i] = bounds[i-1]
 			continue
 		case i == 0:
@@ -59,7 +88,7 @@ func (s Spending) Bounds(t []float64, alpha float64) ([]float64, error) {
 		spent = s.At(t[i], alpha)
 		d = d.next(-far*sd, bounds[i]*sd, step, 0)
 	}
-	return bounds, nil
+	return bounds
 }
 
 // FutilityBounds adds lower bounds, below which a look gives up: they spend beta
@@ -166,12 +195,13 @@ func before(t []float64, i int) float64 {
 func (s Spending) search(budget, from, sd float64, tail func(y float64) float64) float64 {
 	tolerance := s.Tolerance
 	if tolerance == 0 {
-		tolerance = 1e-12
+		tolerance = max(1e-12, budget*1e-9)
 	}
 	if budget < tolerance {
 		return far
 	}
-	y, q := from, tail(from)
+	y := s.near(budget, from, sd, tail)
+	q := tail(y)
 	for digit := 1.0; math.Abs(q-budget) > tolerance && digit > 1e-15; digit /= 10 {
 		move := digit
 		if q < budget {
@@ -183,4 +213,31 @@ func (s Spending) search(budget, from, sd float64, tail func(y float64) float64)
 		}
 	}
 	return min(far, y/sd)
+}
+
+// near comes close to the bound in a few steps of the secant method on the scale of
+// normal deviates, on which a tail is almost a line. Published bounds of a wider
+// tolerance depend on how they were searched, so for them it is left out.
+func (s Spending) near(budget, from, sd float64, tail func(y float64) float64) float64 {
+	if s.Tolerance != 0 {
+		return from
+	}
+	want := quantile(budget)
+	y, z := from, quantile(tail(from))
+	slope := -1 / sd
+	for range 12 {
+		next := y + (want-z)/slope
+		q := tail(next)
+		reached := quantile(q)
+		if math.IsInf(reached, 0) || math.IsNaN(reached) || next == y {
+			break
+		}
+		if s := (reached - z) / (next - y); s < 0 {
+			slope = s
+		}
+		if y, z = next, reached; math.Abs(q-budget) < budget*1e-9 {
+			break
+		}
+	}
+	return y
 }
