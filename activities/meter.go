@@ -25,8 +25,9 @@ type Meter struct {
 	unguarded  *prometheus.GaugeVec
 	sweptAt    *prometheus.GaugeVec
 
-	seen seen
-	left leftMeter
+	seen     seen
+	left     leftMeter
+	evidence *evidenceMeter
 }
 
 // NewMeter registers the product's metrics.
@@ -51,7 +52,7 @@ func NewMeter(r prometheus.Registerer) *Meter {
 		sweptAt:    prometheus.NewGaugeVec(name("last_sweep_timestamp_seconds", "When the environment was last swept by this worker."), []string{"environment"}),
 	}
 	r.MustRegister(m.exposure, m.verdicts, m.blind, m.noData, m.lastLook, m.late, m.turnedOff, m.turnOffSec, m.overdue, m.notices, m.flags, m.exposing, m.unguarded, m.sweptAt)
-	m.left = newLeftMeter(r)
+	m.left, m.evidence = newLeftMeter(r), newEvidenceMeter(r)
 	return m
 }
 
@@ -61,6 +62,9 @@ func (m *Meter) exposed(env string, f rampart.Flag) {
 	}
 	m.exposure.DeletePartialMatch(prometheus.Labels{"environment": env, "flag": f.Name})
 	m.exposure.WithLabelValues(env, f.Name, string(f.Phase)).Set(f.Exposure.Float())
+	if f.Launch == "" {
+		m.evidence.over(env, f.Name)
+	}
 }
 
 // came counts how long after it was due a look was done.

@@ -145,6 +145,7 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 	m.take(verdict, tick, in.Since, pace, in.Mode == Hold || in.Mode == Advance)
 	now := clock.now()
 	a.Meter.looked(a.Store.Environment(), in.Flag, verdict, now, since)
+	a.Meter.weighed(a.Store.Environment(), in.Flag, &m, now, in.paced(&m))
 	a.Meter.came(now.Sub(tick) - a.offset(in.Flag, in.Every.D()))
 	found = decide(in, &m, tick, answering)
 	found.At = a.Now().UnixMilli()
@@ -235,6 +236,7 @@ func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick ti
 // remember keeps the memory where the next attempt, and the next watch, will find it.
 // A finding takes it along by itself. It reports whether the store has it.
 func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory, found Watched) (kept bool, err error) {
+	point := m.point(in)
 	blob, err := m.marshal()
 	if err != nil { // a finding is told all the same
 		activity.GetLogger(ctx).Error("the evidence cannot be kept", "flag", in.Flag, "error", err)
@@ -242,7 +244,7 @@ func (a *Activities) remember(ctx context.Context, in WatchInput, m *Memory, fou
 	}
 	keeping, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
-	err = a.Store.PutEvidence(keeping, in.Flag, in.Run, m.Tick, blob)
+	err = a.Store.PutLook(keeping, in.Flag, in.Run, blob, point)
 	if errors.Is(err, flagstore.ErrStale) { // another attempt judged this tick first: its evidence stands
 		return false, temporal.NewApplicationErrorWithOptions("this tick was judged by an earlier attempt", TypeHolding,
 			temporal.ApplicationErrorOptions{NextRetryDelay: minLookDelay, Category: temporal.ApplicationErrorCategoryBenign})
