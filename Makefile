@@ -105,6 +105,12 @@ bench-scale: deps ## measure a thousand launches at once, and more; adds to out/
 	@mkdir -p out
 	go run ./bench -scale 1000 -out out/bench.json
 
+# QUICK=1 takes some minutes and is for CI: it fails where so few runs refute a promise.
+.PHONY: bench-evidence
+bench-evidence: ## simulate what the evidence promises, some two hours; QUICK=1 some minutes; adds to out/bench.json
+	@mkdir -p out
+	go run ./bench/evidence $(if $(QUICK),-quick) -out out/bench.json
+
 # How long parts are broken, and the number from which that is chosen:
 # make chaos FOR=2h SEED=7
 FOR  := 10m

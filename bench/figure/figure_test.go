@@ -61,6 +61,7 @@ func TestPromiseIsKeptUpToItsLimit(t *testing.T) {
 	require.True(t, figure.Figure{Value: 0.99, Least: 0.99}.Kept())
 	require.False(t, figure.Figure{Value: 0.98, Least: 0.99}.Kept())
 	require.True(t, figure.Figure{Text: "redis"}.Kept())
+	require.True(t, figure.Figure{Value: 7, Told: true}.Kept())
 }
 
 func TestMergeKeepsWhatItDoesNotWrite(t *testing.T) {

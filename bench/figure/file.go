@@ -18,12 +18,13 @@ type Figure struct {
 	Most  float64 // the largest value that keeps the promise
 	Least float64 // the smallest, of a figure that is to be large; Most means nothing then
 	Text  string  // instead of a number; nothing is promised
+	Told  bool    // nothing is promised of the number
 }
 
 // Kept reports whether the figure keeps its promise.
 func (f Figure) Kept() bool {
 	switch {
-	case f.Text != "":
+	case f.Text != "" || f.Told:
 		return true
 	case f.Least != 0:
 		return f.Value >= f.Least
