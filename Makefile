@@ -25,7 +25,7 @@ model := go test -count=1 -timeout=14m -run '^TestModel$$' ./workflows
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: deps
 deps: ## bring Temporal, Redis and Prometheus into .cache/ (first time: some minutes)
