@@ -9,6 +9,7 @@ type Compiled struct {
 	split     Reason // what to say of a unit that was assigned by bucket
 	unit      unitKind
 	exposure  int // in basis points
+	shadow    int // likewise: of units that are in the on arm and served off
 	salted    salted
 	include   []matcher
 	where     []matcher
@@ -50,7 +51,7 @@ func Compile(f Flag, segments map[string]*Matcher) (*Compiled, error) {
 	c.salted = saltWith(salt)
 	switch f.Exposure {
 	case 0:
-		c.split = ReasonOff
+		c.split, c.shadow = ReasonOff, int(f.Shadow)
 	case Full:
 		c.split = ReasonFull
 	default:

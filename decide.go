@@ -144,6 +144,9 @@ func (c *Compiled) ask(s *Subject) (on bool, arm Arm, why Reason, bucket int) {
 	if bucket < c.exposure {
 		return true, ArmOn, c.split, bucket
 	}
+	if bucket < c.shadow {
+		return false, ArmOn, c.split, bucket
+	}
 	return false, ArmOff, c.split, bucket
 }
 

@@ -26,6 +26,11 @@ type Flag struct {
 	Include     []Rule `json:"include,omitempty"`
 	Where       []Rule `json:"where,omitempty"`
 
+	// Shadow is the share of eligible units that are in the on arm while nobody is
+	// exposed by bucket: both arms are served off, and counted as if they were not. A
+	// reader that does not know it serves off all the same.
+	Shadow Percent `json:"shadow,omitempty"`
+
 	// HighWater is the highest exposure ever under this salt. The units above it
 	// have never been on by bucket, so a holdout above it is clean.
 	HighWater Percent `json:"highWater"`

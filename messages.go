@@ -75,6 +75,8 @@ type Review struct {
 	Tick    int64    `json:"tick,omitempty"` // of the evidence the launch stands on, ms
 	Plan    int      `json:"plan,omitempty"` // revision of the plan that would be consented to
 	Verdict *Verdict `json:"verdict,omitempty"`
+
+	Decision *RampDecision `json:"decision,omitempty"` // that the maximum power ramp came to
 }
 
 // A FlagChange asks for a new or another document of a flag, without a launch.

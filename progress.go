@@ -34,16 +34,21 @@ type Progress struct {
 	Hold      Duration `json:"hold,omitempty"`      // that the step must have
 	Held      Duration `json:"held,omitempty"`      // that it has had; only answered time counts
 
-	Approvals []Approval   `json:"approvals,omitempty"` // that count or have counted
-	Missing   string       `json:"missing,omitempty"`   // in words: "product; 1 more person"
-	Verdict   *Verdict     `json:"verdict,omitempty"`   // the last
-	Story     []Chapter    `json:"story,omitempty"`
-	Exposed   int64        `json:"exposed,omitempty"` // first exposure, ms since 1970
-	Parachute *Confirmed   `json:"parachute,omitempty"`
-	Outcome   *Outcome     `json:"outcome,omitempty"`
-	Trust     Trust        `json:"trust,omitempty"`
-	Warnings  []string     `json:"warnings,omitempty"`
-	Notices   []NoticeSent `json:"notices,omitempty"`
+	Approvals []Approval `json:"approvals,omitempty"` // that count or have counted
+	Missing   string     `json:"missing,omitempty"`   // in words: "product; 1 more person"
+	Verdict   *Verdict   `json:"verdict,omitempty"`   // the last
+	Story     []Chapter  `json:"story,omitempty"`
+	Exposed   int64      `json:"exposed,omitempty"` // first exposure, ms since 1970
+	Parachute *Confirmed `json:"parachute,omitempty"`
+
+	Mismatch string        `json:"mismatch,omitempty"` // of the sample ratio, that somebody is to acknowledge
+	Decision *RampDecision `json:"decision,omitempty"` // that the maximum power ramp came to
+	Extended Duration      `json:"extended,omitempty"` // by which the ramp is held longer than planned
+
+	Outcome  *Outcome     `json:"outcome,omitempty"`
+	Trust    Trust        `json:"trust,omitempty"`
+	Warnings []string     `json:"warnings,omitempty"`
+	Notices  []NoticeSent `json:"notices,omitempty"`
 }
 
 // A Chapter is one line of a launch's story.

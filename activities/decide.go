@@ -12,18 +12,25 @@ func decide(in WatchInput, m *Memory, tick time.Time, answering bool) Watched {
 	if w := breached(in, m); w.Found != "" {
 		return w
 	}
+	if mismatch(m.Verdict) && in.news(SampleRatio, m) {
+		return Watched{Found: FoundHold, Cause: SampleRatio, Reason: m.Verdict.SampleRatio.Reason}
+	}
 	if w := unanswered(in, m, tick); w.Found != "" {
 		return w
 	}
 	switch in.Mode {
 	case Hold:
-		if answering {
+		if answering && !mismatch(m.Verdict) {
 			return held(in, m)
+		}
+	case Shadow: // what could not be seen harms nobody
+		if answering && m.Held >= in.Hold {
+			return Watched{Found: FoundPass, Reason: m.Verdict.Reason}
 		}
 	case Advance:
 		return advanced(in, m.Verdict)
 	case Raise:
-		if answering && !m.Verdict.Word.WorseThan(rampart.Undecided) {
+		if answering && !mismatch(m.Verdict) && !m.Verdict.Word.WorseThan(rampart.Undecided) {
 			return Watched{Found: FoundPass, Reason: m.Verdict.Reason}
 		}
 	}
@@ -84,15 +91,31 @@ func held(in WatchInput, m *Memory) Watched {
 	case rampart.Pass, rampart.NotApplicable:
 		return Watched{Found: FoundPass, Reason: v.Reason}
 	case rampart.Undecided:
-		if m.Held >= 2*in.Hold {
+		if m.Held >= in.mostUndecided() {
 			return Watched{Found: FoundHold, Gate: v.Gate, Reason: fmt.Sprintf("undecided after %s: %s", m.Held, v.Reason)}
 		}
 	}
 	return Watched{}
 }
 
+// mostUndecided is how long a hold may last while the gates could not have seen harm.
+func (in WatchInput) mostUndecided() rampart.Duration {
+	if in.Most > 0 {
+		return in.Most
+	}
+	return 2 * in.Hold
+}
+
+// mismatch reports whether the arms do not have the units that they should have, which
+// nobody has acknowledged. Then no comparison of the arms can be believed, and nothing
+// is promoted on it.
+func mismatch(v rampart.Verdict) bool { return v.SampleRatio != nil && v.SampleRatio.Mismatch }
+
 // advanced says whether the hold may be ended now.
 func advanced(in WatchInput, v rampart.Verdict) Watched {
+	if mismatch(v) {
+		return Watched{Found: FoundRefusal, Reason: "the sample ratio does not match: " + v.SampleRatio.Reason}
+	}
 	switch v.Word {
 	case rampart.Pass, rampart.NotApplicable:
 		return Watched{Found: FoundPass, Reason: v.Reason}

@@ -28,6 +28,10 @@ type Memory struct {
 	Held     rampart.Duration `json:"held"` // of the hold, with an answered look
 	Answered int64            `json:"answered,omitempty"`
 
+	// Acked counts the mismatches of the sample ratio that the gates were told somebody
+	// has acknowledged.
+	Acked int `json:"acked,omitempty"`
+
 	Lasting    map[string]int64 `json:"lasting,omitempty"`    // since which tick, by cause: "blind", "no-data", "breach of GATE"
 	WorseSince int64            `json:"worseSince,omitempty"` // the tick at which the verdict last became worse
 
@@ -94,6 +98,7 @@ func (m *Memory) take(v rampart.Verdict, tick, since time.Time, every time.Durat
 	m.Tick, m.Verdict, m.Looks = tick.UnixMilli(), v, m.Looks+1
 	m.lasts("blind", v.Word == rampart.Blind, tick)
 	m.lasts("no-data", v.Word == rampart.NoData, tick)
+	m.lasts(SampleRatio, mismatch(v), tick)
 	for _, g := range v.Gates {
 		m.lasts(breachOf(g.Gate), g.Word == rampart.Breach, tick)
 	}
@@ -127,6 +132,17 @@ func (m *Memory) enter(step string) {
 	if m.Step != step {
 		m.Step, m.Held, m.Answered = step, 0, 0
 	}
+}
+
+// acknowledge has the gates set a mismatch of the sample ratio aside, once for each
+// time that somebody has acknowledged one. What they had not found again after a step
+// back is settled with that.
+func (m *Memory) acknowledge(times int, _ time.Time) {
+	if times <= m.Acked {
+		return
+	}
+	m.Acked = times
+	delete(m.Lasting, SampleRatio) // another one is news
 }
 
 // lasts notes since when a cause has been there without a break.

@@ -24,7 +24,7 @@ func (in WatchInput) next(m *Memory, now time.Time) time.Time {
 	}
 	last := time.UnixMilli(m.Tick)
 	next := last.Add(in.paced(m))
-	if left := (in.Hold - m.Held).D(); in.Mode == Hold && left > 0 {
+	if left := (in.Hold - m.Held).D(); (in.Mode == Hold || in.Mode == Shadow) && left > 0 {
 		next = earlier(next, last.Add((left + every - 1).Truncate(every)))
 	}
 	if in.Lease > 0 {

@@ -24,6 +24,7 @@ const (
 	Hold    Mode = "hold"    // until the hold is over and the gates pass
 	Guard   Mode = "guard"   // until harm is found: while people are asked, and while paused
 	Advance Mode = "advance" // once: may the hold be ended now?
+	Shadow  Mode = "shadow"  // until the gates have learnt for long enough, while nobody is exposed
 	Raise   Mode = "raise"   // until nothing speaks against exposing more, after a wait for people
 )
 
@@ -40,8 +41,9 @@ type WatchInput struct {
 	Schedule     gates.Schedule      `json:"schedule"`
 	Step         string              `json:"step"`
 	Exposure     rampart.Percent     `json:"exposure"`
-	Exposing     bool                `json:"exposing"` // somebody is on, be it by rule
-	Since        time.Time           `json:"since"`    // the step began
+	Exposing     bool                `json:"exposing"`         // somebody is on, be it by rule
+	Shadow       rampart.Percent     `json:"shadow,omitempty"` // share of units in the on arm that are served off
+	Since        time.Time           `json:"since"`            // the step began
 	FirstExposed time.Time           `json:"firstExposed"`
 	NotBefore    time.Time           `json:"notBefore,omitzero"` // the pen was taken, of a flag that was exposed before
 	Hold         rampart.Duration    `json:"hold"`
@@ -52,6 +54,12 @@ type WatchInput struct {
 	Digest       string              `json:"digest,omitempty"`    // of the document that the launch wrote
 	Blind        rampart.BlindPolicy `json:"blind"`
 	Accept       bool                `json:"accept,omitempty"` // an advance past undecided
+	Acked        int                 `json:"acked,omitempty"`  // mismatches of the sample ratio that people have acknowledged
+	Most         rampart.Duration    `json:"most,omitempty"`   // how long the hold may last while undecided; 0: twice itself
+	Goals        []rampart.Goal      `json:"goals,omitempty"`  // that are counted in this step
+	CapAt        time.Time           `json:"capAt,omitzero"`   // by when the information of the goals is planned
+	Decide       bool                `json:"decide,omitempty"` // what the ramp comes to, once the hold is over
+	Ladder       []rampart.Percent   `json:"ladder,omitempty"` // the steps that one is to be recommended of
 	Told         map[string]int64    `json:"told,omitempty"`   // causes that the workflow knows of, and since when they last
 	Memory       Memory              `json:"memory"`
 }
@@ -86,6 +94,9 @@ const (
 	FoundRefusal  Finding = "refusal"     // of an advance
 )
 
+// SampleRatio is the cause of a hold that a person ends by acknowledging it.
+const SampleRatio = "sample-ratio"
+
 // Watched is the result of a watch.
 type Watched struct {
 	Found  Finding       `json:"found"`
@@ -115,6 +126,7 @@ const (
 // which Temporal UI shows as the pending activity's, says how things stand.
 func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) {
 	m, recalled := a.recall(ctx, in)
+	m.acknowledge(in.Acked, a.Now())
 	stood := a.guard(ctx, in, &m)
 	found, answering := stood.found, stood.answering && recalled // else a breach may be there of which nobody has heard
 	if b := unheard(in, &m); found.Found == "" || found.Found == FoundLoss && b.Found == FoundBreach {
@@ -142,7 +154,7 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 		return Watched{}, err
 	}
 	since := min(tick.Sub(time.UnixMilli(m.Tick)), 2*pace) // a watch that was away was not blind meanwhile
-	m.take(verdict, tick, in.Since, pace, in.Mode == Hold || in.Mode == Advance)
+	m.take(verdict, tick, in.Since, pace, in.Mode == Hold || in.Mode == Advance || in.Mode == Shadow)
 	now := clock.now()
 	a.Meter.looked(a.Store.Environment(), in.Flag, verdict, now, since)
 	a.Meter.weighed(a.Store.Environment(), in.Flag, &m, now, in.paced(&m))

@@ -31,7 +31,7 @@ func (a *Activities) withdraw(ctx context.Context, in WatchInput, stored rampart
 		return nil
 	}
 	baseline := stored // which the launch still answers for
-	baseline.Exposure, baseline.Include, baseline.Where = 0, nil, nil
+	baseline.Exposure, baseline.Shadow, baseline.Include, baseline.Where = 0, 0, nil, nil
 	launch := rampart.LaunchID(a.Store.Environment(), in.Flag)
 	writing, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()

@@ -27,6 +27,7 @@ type telemetry struct {
 type series struct {
 	flag    string
 	launch  string    // the one that answers for the flag
+	shadow  bool      // arms are assigned, and both served off
 	ended   time.Time // the end of the last launch; zero while one is open
 	phases  map[rampart.Phase]*counts
 	exposed exposed
@@ -68,9 +69,9 @@ func (t *telemetry) launch(f *Flag, doc *rampart.Flag, now time.Time) *counts {
 		}
 		t.flags[f.name] = s
 	}
-	if s.launch != doc.Launch {
-		s.launch = doc.Launch
-		s.exposed.forget()
+	if shadow := doc.Shadow > 0; s.launch != doc.Launch || s.shadow != shadow {
+		s.launch, s.shadow = doc.Launch, shadow
+		s.exposed.forget() // whoever was served off as if on has yet to be exposed
 	}
 	s.ended = time.Time{}
 	if s.phases[doc.Phase] == nil {

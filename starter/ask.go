@@ -14,6 +14,8 @@ type Consent struct {
 	Approval rampart.Approval `json:"approval"` // as it counts
 	Have     int              `json:"have"`
 	Need     int              `json:"need"`
+
+	Decision *rampart.RampDecision `json:"decision,omitempty"` // of the maximum power ramp, that was consented on
 }
 
 // Approve consents to a phase. It is refused, and nothing is sent, where it would
@@ -58,7 +60,7 @@ func (s *Starter) counted(ctx context.Context, flag, id string, a rampart.Approv
 			}
 		}
 		if mine != nil {
-			return Consent{Approval: *mine, Have: have, Need: r.Need}, nil
+			return Consent{Approval: *mine, Have: have, Need: r.Need, Decision: r.Decision}, nil
 		}
 		if refused := refusalIn(p.Story, before, a); refused != "" {
 			return Consent{}, rampart.Errorf(rampart.Refused, "%s", refused)
@@ -131,6 +133,12 @@ func (s *Starter) Advance(ctx context.Context, flag string, a rampart.Ask) (stri
 // Reject refuses a phase.
 func (s *Starter) Reject(ctx context.Context, flag string, a rampart.Ask) (string, error) {
 	return s.ask(ctx, flag, rampart.UpdateReject, a)
+}
+
+// Acknowledge lets a launch go on that is held because its sample ratio does not match.
+// It is refused without a reason, and where nothing is to be acknowledged.
+func (s *Starter) Acknowledge(ctx context.Context, flag string, a rampart.Ask) (string, error) {
+	return s.ask(ctx, flag, rampart.UpdateAcknowledge, a)
 }
 
 // TurnBack ends a launch at the baseline.

@@ -60,6 +60,10 @@ func following(p rampart.Progress) Raise {
 	case p.Asking != "":
 		at = slices.IndexFunc(stages, func(s rampart.Stage) bool { return s.Phase == p.Asking })
 		return enters(stages, at)
+	case p.StepName == "shadow": // which nobody is exposed in, nor asked after
+		first := enters(stages, at)
+		first.Consent = nil
+		return first
 	case p.StepSince == 0 || at > p.Entered:
 		return enters(stages, at)
 	case at >= 0 && p.Step < len(stages[at].Steps) && p.Exposure < stages[at].Steps[p.Step].Percent:

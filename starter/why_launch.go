@@ -94,7 +94,10 @@ func (x *explainer) stopped(p rampart.Progress) {
 	if p.Verdict == nil || p.Verdict.Word != rampart.Breach { // which the note names
 		x.gates(p)
 	}
-	if p.State == rampart.Held && strings.Contains(p.Note, "undecided") {
+	x.decision(p)
+	if p.Mismatch != "" {
+		x.who("Anybody who has found out why the arms do not have the units that they should have: rampart acknowledge %s --reason …", p.Flag)
+	} else if p.State == rampart.Held && strings.Contains(p.Note, "undecided") {
 		x.who("Anybody who accepts that the gates could not tell: rampart advance %s --accept-undecided --reason …", p.Flag)
 	} else {
 		x.who("Anybody lets it go on: rampart resume %s", p.Flag)
@@ -114,6 +117,7 @@ func (x *explainer) waiting(p rampart.Progress) {
 		return
 	}
 	x.stands("It stands at %s and waits for consent to %s, of %s.", reach(p), p.Asking, p.Missing)
+	x.decision(p)
 	for _, a := range p.Approvals {
 		if a.Phase == p.Asking {
 			x.stands("%s has consented%s, at %s%s.", a.By, forGroup(a.Group), x.at(a.At), because(a.Note))
@@ -130,6 +134,19 @@ func (x *explainer) waiting(p rampart.Progress) {
 	x.who("Whoever is against it: rampart reject %s %s --reason …", p.Flag, p.Asking)
 	r, _ := NextRaise(p)
 	x.next("With that consent, %s. Until then it stays at %s.", x.goal(p, r), reach(p))
+}
+
+// decision tells what the maximum power ramp has come to, which whoever consents to
+// what follows is to have read.
+func (x *explainer) decision(p rampart.Progress) {
+	d := p.Decision
+	if d == nil {
+		return
+	}
+	x.stands("The maximum power ramp came to the decision %q: %s", d.Word, full(d.Reason))
+	for _, g := range d.Goals {
+		x.stands("Goal %s: %s: %s", g.Goal, g.Word, full(g.Reason))
+	}
 }
 
 // awaiting tells of a launch that waits for no person.

@@ -120,6 +120,8 @@ func (l *launch) objection(a rampart.Approval) string {
 		return fmt.Sprintf("%s started the launch; somebody else must approve", a.By)
 	case l.missing() == "":
 		return fmt.Sprintf("%s has all the consent that it needs", a.Phase)
+	case l.mismatch != "":
+		return "the sample ratio does not match (" + l.mismatch + "); somebody is to look into it and acknowledge it first"
 	case l.amenders[a.By]:
 		return fmt.Sprintf("%s amended the plan; somebody else must approve", a.By)
 	case a.Revision > 0 && a.Revision != 1+l.revised:
@@ -220,7 +222,7 @@ func (l *launch) mayReview(a rampart.Approval) error {
 
 // review is the dry run of an approval.
 func (l *launch) review(a rampart.Approval) rampart.Review {
-	r := rampart.Review{Have: len(l.counting(a.Phase)), Tick: l.memory.Tick, Plan: 1 + l.revised}
+	r := rampart.Review{Have: len(l.counting(a.Phase)), Tick: l.memory.Tick, Plan: 1 + l.revised, Decision: l.decision}
 	if l.asking >= 0 {
 		r.Need = l.plan.Stages[l.asking].Approvals.Needed()
 	}

@@ -41,7 +41,7 @@ func (l *launch) clear(ctx workflow.Context) error {
 
 func (l *launch) mayRaise() bool { return l.free() && !(l.stale && exposing(l.flag)) }
 
-func (l *launch) free() bool { return l.paused == nil && l.onHold == nil }
+func (l *launch) free() bool { return l.paused == nil && l.onHold == nil && l.mismatch == "" }
 
 // stand keeps the current exposure under guard, until what the standing waits for.
 func (l *launch) stand(ctx workflow.Context, s standing) error {
@@ -60,6 +60,9 @@ func (l *launch) stand(ctx workflow.Context, s standing) error {
 				return err
 			}
 			continue
+		}
+		if s.done == nil && l.endShadow(ctx) {
+			return nil
 		}
 		mode := l.mode(s)
 		l.stale = l.stale || mode == activities.Guard
@@ -86,12 +89,14 @@ func (l *launch) mode(s standing) activities.Mode {
 	switch {
 	case s.raise && l.free():
 		return activities.Raise
-	case s.done != nil || l.paused != nil:
+	case s.done != nil || l.paused != nil || l.mismatch != "":
 		return activities.Guard
 	case l.advance != nil: // an advance past undecided lifts the hold it is about
 		return activities.Advance
 	case l.onHold != nil:
 		return activities.Guard
+	case l.shadowing:
+		return activities.Shadow
 	}
 	return activities.Hold
 }
@@ -112,10 +117,14 @@ func (l *launch) heldStep(s standing) rampart.Step {
 	switch {
 	case s.done != nil:
 		return rampart.Step{Percent: l.flag.Exposure}
+	case l.shadowing:
+		return rampart.Step{Hold: l.plan.Shadow}
 	case l.baking:
 		return rampart.Step{Percent: l.plan.Finish.Percent, Hold: l.plan.Finish.Bake}
 	}
-	return l.stage().Steps[l.step]
+	step := l.stage().Steps[l.step]
+	step.Hold += l.extended + l.waited
+	return step
 }
 
 // look runs one watch until it finds something, a person intervenes, or done. Of
@@ -170,6 +179,8 @@ func (l *launch) look(ctx workflow.Context, mode activities.Mode, s standing) (a
 func (l *launch) watching(ctx workflow.Context, mode activities.Mode, step rampart.Step) workflow.Context {
 	summary := fmt.Sprintf("%s: gates at %s for %s", l.phase, step.Percent, step.Hold)
 	switch mode {
+	case activities.Shadow:
+		summary = fmt.Sprintf("shadow: gates learn for %s", step.Hold)
 	case activities.Guard:
 		summary = fmt.Sprintf("guard at %s", step.Percent)
 	case activities.Raise:
@@ -184,14 +195,35 @@ func (l *launch) watching(ctx workflow.Context, mode activities.Mode, step rampa
 }
 
 func (l *launch) watchInput(mode activities.Mode, step rampart.Step) activities.WatchInput {
-	return activities.WatchInput{
+	in := activities.WatchInput{
 		Flag: l.plan.Flag, Run: l.runID, Version: l.acknowledged, Mode: mode, Gates: l.gates(),
 		Phase: l.phase, PhaseIndex: l.at, Phases: len(l.plan.Stages), Schedule: gates.ScheduleOf(l.plan), Step: l.stepName(),
-		Exposure: l.flag.Exposure, Exposing: exposing(l.flag),
+		Exposure: l.flag.Exposure, Exposing: exposing(l.flag), Shadow: l.flag.Shadow,
 		Since: l.stepSince, FirstExposed: l.firstExposed, NotBefore: l.notBefore, Hold: step.Hold, Every: l.plan.Every,
 		Alpha: l.plan.Alpha / rampart.Percent(1+l.retries), Lease: l.flag.Lease, LeaseWarn: l.plan.LeaseWarn(), Digest: l.digest, Blind: *l.plan.OnBlind,
 		Accept: l.advance != nil && l.advance.AcceptUndecided,
-		Told:   maps.Clone(l.told), Memory: l.memory,
+		Told:   maps.Clone(l.told), Acked: l.acks, Memory: l.memory,
+	}
+	if l.inside && !l.baking {
+		in.Most = l.mostUndecided(step)
+		l.asksForMore(&in)
+	}
+	return in
+}
+
+// asksForMore has the watch look, besides harm, at what the stage is to decide.
+func (l *launch) asksForMore(in *activities.WatchInput) {
+	if l.version < 3 || !l.exposed {
+		return
+	}
+	if l.phase == rampart.MaxPowerRamp {
+		in.Goals, in.CapAt = l.plan.Goals, l.capOf()
+		in.Decide = l.decision != nil || l.endsRamp() && (in.Mode == activities.Hold || in.Mode == activities.Advance)
+	}
+	if l.recommends() {
+		for _, step := range l.stage().Steps {
+			in.Ladder = append(in.Ladder, step.Percent)
+		}
 	}
 }
 
@@ -217,7 +249,10 @@ func (l *launch) gates() []rampart.Gate {
 }
 
 func (l *launch) stepName() string {
-	if l.baking {
+	switch {
+	case l.shadowing:
+		return "shadow"
+	case l.baking:
 		return "bake"
 	}
 	return fmt.Sprintf("%s/%d", l.phase, l.step+1)
@@ -229,6 +264,7 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 	case activities.FoundPass:
 		l.stale = false
 		if l.holding {
+			l.hurried = l.advance != nil
 			l.record(ctx, "", "%s passed at %s: %s", l.stepName(), l.flag.Exposure, got.Reason)
 			l.answerAdvance("")
 			l.onHold = nil
@@ -253,6 +289,10 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 		}
 		l.holdUp(ctx, holdUp{reason: got.Reason}, true)
 	case activities.FoundHold: // a breach names its cause, which lasts
+		if got.Cause == activities.SampleRatio {
+			l.mismatched(ctx, got.Reason)
+			break
+		}
 		l.holdUp(ctx, holdUp{reason: got.Reason, undecided: got.Cause == "", cause: got.Cause}, false)
 	case activities.FoundNoData:
 		l.record(ctx, "", "%s", got.Reason)

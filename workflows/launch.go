@@ -101,6 +101,9 @@ func (l *launch) walk(ctx workflow.Context) error {
 		if err := l.hold(ctx); err != nil {
 			return err
 		}
+		if err := l.weigh(ctx); err != nil {
+			return err
+		}
 	}
 	return l.bake(ctx)
 }
@@ -113,7 +116,7 @@ func (l *launch) next() (stage, step int, more bool) {
 	case !l.exposed:
 		return l.at, l.step, true
 	case l.step+1 < len(l.stage().Steps):
-		return l.at, l.step + 1, true
+		return l.at, max(l.step+1, l.chosen), true
 	case l.at+1 < len(l.plan.Stages):
 		return l.at + 1, 0, true
 	}
@@ -133,10 +136,18 @@ func (l *launch) expose(ctx workflow.Context, j int) error {
 		if err := l.ready(ctx, none); err != nil { // the parachute may have taken its time
 			return err
 		}
+		if err := l.shadow(ctx); err != nil {
+			return err
+		}
+		if l.shadowed {
+			if err := l.ready(ctx, none); err != nil {
+				return err
+			}
+		}
 	}
 	document := func() rampart.Flag { // anew for each try: the plan may be amended between two
 		f := l.document(ctx, l.stage().Steps[j].Percent)
-		f.Lease = rampart.LeaseFor(l.plan, l.stage(), f.Exposure)
+		f.Lease, f.Shadow = rampart.LeaseFor(l.plan, l.stage(), f.Exposure), l.shadowOf(f.Exposure)
 		f.Reason = fmt.Sprintf("%s, step %d of %d", l.phase, j+1, len(l.stage().Steps))
 		return f
 	}
@@ -146,6 +157,10 @@ func (l *launch) expose(ctx workflow.Context, j int) error {
 		return err
 	}
 	l.step, l.exposed, l.stepSince, l.held = j, true, workflow.Now(ctx), 0
+	l.chosen, l.waited = 0, 0
+	if j == 0 {
+		l.stageSince, l.extended, l.decision = l.stepSince, 0, nil
+	}
 	l.record(ctx, "", "%s: %s", l.phase, reach(f))
 	return nil
 }
@@ -198,7 +213,7 @@ func (l *launch) document(ctx workflow.Context, percent rampart.Percent) rampart
 	f.Format, f.Exposure, f.Launch, f.Phase, f.Lifecycle = rampart.FlagFormat, percent, l.id, l.phase, rampart.Ramping
 	f.Off, f.On, f.Unit = l.plan.Values[0], l.plan.Values[1], l.plan.Unit
 	f.Owner, f.Purpose, f.RetireBy, f.Type = l.plan.Owner, l.plan.Purpose, l.plan.RetireBy, l.plan.Type
-	f.Include, f.Where = nil, nil
+	f.Include, f.Where, f.Shadow = nil, nil, 0
 	if l.inside {
 		f.Where = l.stage().Where
 		for _, s := range l.plan.Stages[:l.at+1] {

@@ -38,6 +38,7 @@ func (l *launch) listen(ctx workflow.Context) error {
 		{rampart.UpdatePause, "Stop the promotion and the hold's clock; the guard goes on.", l.mayPause, l.pause},
 		{rampart.UpdateResume, "Go on after a pause, or after deciding what the launch was held for.", l.mayResume, l.resume},
 		{rampart.UpdateAdvance, "End the hold early, if the gates have nothing against it.", l.mayAdvance, l.doAdvance},
+		{rampart.UpdateAcknowledge, "Say that a mismatch of the sample ratio was looked into, and what came of it.", l.mayAcknowledge, l.acknowledge},
 		{rampart.UpdateReject, "Refuse a phase: turn back, or with hold keep the exposure.", l.mayReject, l.reject},
 		{rampart.UpdateTurnBack, "End the launch at the baseline.", l.mayTurnBack, l.doTurnBack},
 	} {
@@ -131,6 +132,8 @@ func (l *launch) mayResume(rampart.Ask) error {
 	switch {
 	case l.ending():
 		return fmt.Errorf("the launch is %s", l.state)
+	case l.paused == nil && l.onHold == nil && l.mismatch != "":
+		return fmt.Errorf("the launch is held because the sample ratio does not match (%s); acknowledge that instead", l.mismatch)
 	case l.paused == nil && l.onHold == nil:
 		return fmt.Errorf("the launch is neither paused nor held")
 	}
@@ -147,6 +150,9 @@ func (l *launch) resume(ctx workflow.Context, a rampart.Ask) (string, error) {
 		return fmt.Sprintf("no longer paused, but held at %s: %s; resume again to go on all the same", reach(l.flag), l.onHold.reason), nil
 	}
 	l.paused, l.onHold = nil, nil
+	if l.mismatch != "" {
+		return fmt.Sprintf("still held at %s, because the sample ratio does not match: %s; acknowledge that to go on", reach(l.flag), l.mismatch), nil
+	}
 	return fmt.Sprintf("goes on at %s", reach(l.flag)), nil
 }
 
@@ -158,6 +164,8 @@ func (l *launch) mayAdvance(a rampart.Ask) error {
 		return fmt.Errorf("%s asked to advance already", l.advance.By)
 	case l.paused != nil:
 		return fmt.Errorf("the launch is paused; resume it first")
+	case l.mismatch != "":
+		return fmt.Errorf("the launch is held because the sample ratio does not match (%s); look into that and acknowledge it first", l.mismatch)
 	case l.onHold != nil && !l.onHold.undecided:
 		return fmt.Errorf("the launch is held (%s); decide that first: resume or turn-back", l.onHold.reason)
 	case l.onHold != nil && !a.AcceptUndecided:

@@ -96,7 +96,7 @@ func (l *launch) ask(ctx workflow.Context, stage int, changed func() bool) error
 	}
 	for l.missing() != "" && !changed() {
 		l.record(ctx, "", "asking for consent to %s: %s", phase, l.missing())
-		l.notify(ctx, "waiting", false, "%s asks for consent to %s: %s", l.plan.Flag, phase, l.missing())
+		l.notify(ctx, "waiting", false, "%s asks for consent to %s: %s%s", l.plan.Flag, phase, l.missing(), l.decided())
 		expired, off := l.timer(ctx, expire, "consent to "+string(phase)+" expires")
 		err := l.stand(ctx, standing{done: func() bool {
 			return changed() || expired() || l.free() && len(l.inbox) == 0 && l.missing() == ""

@@ -68,8 +68,10 @@ type launch struct {
 	unwanted     func() bool // calls off the write under way
 	baking       bool
 	cooling      bool
-	retries      int // how often it may step back; the error budget is shared out by it
-	backs        int // how often it has
+	shadowing    bool // arms are assigned, and everybody is served off
+	shadowed     bool // they were, for as long as the plan says
+	retries      int  // how often it may step back; the error budget is shared out by it
+	backs        int  // how often it has
 	stepSince    time.Time
 	firstExposed time.Time
 	notBefore    time.Time       // the pen was taken, of a flag that was exposed before
@@ -81,11 +83,21 @@ type launch struct {
 	told         map[string]int64
 	parachute    *rampart.Confirmed
 
+	// What the evidence says about the walk.
+	mismatch   string                // of the sample ratio, that nobody has acknowledged yet
+	acks       int                   // how often somebody has
+	decision   *rampart.RampDecision // at the end of the maximum power ramp
+	stageSince time.Time             // the first step of the stage was exposed
+	extended   rampart.Duration      // by which the ramp is held longer than planned
+	waited     rampart.Duration      // by which a step is, because no more is recommended
+	chosen     int                   // the step that is recommended next; 0: the plan's next
+
 	// What people want.
 	stopped *stop
 	paused  *rampart.Ask
 	onHold  *holdUp
 	advance *advance
+	hurried bool   // the hold before was ended early by a person
 	lost    string // why the document must be written again
 	moved   int    // counts interventions, so that waits notice them
 	voided  int    // counts the times that approvals were voided
@@ -142,8 +154,10 @@ type advance struct {
 // another is verified; and a write that is not wanted any more is called off. Since
 // version 2 a step back voids consent to the exposure that broke wherever it was found,
 // and ends nothing that a person is to decide; and what an amendment makes of the hold,
-// or of the stages before the finish, counts at once.
-const walkVersion = 2
+// or of the stages before the finish, counts at once. Since version 3 the maximum power
+// ramp ends in a decision, which may extend it or hold the launch, a stage may have its next
+// step recommended, and a launch may begin with a shadow period.
+const walkVersion = 3
 
 func newLaunch(ctx workflow.Context, in LaunchInput) (*launch, error) {
 	plan := in.Plan // what it leaves open comes with the pen

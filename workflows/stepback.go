@@ -74,7 +74,11 @@ func (l *launch) retreat() {
 		l.voidApprovals(l.plan.Stages[i].Phase)
 	}
 	clear(l.told)
-	l.memory = activities.Memory{Attempt: l.backs, Tick: l.memory.Tick, Looks: l.memory.Looks, Blind: l.memory.Blind}
+	l.memory = activities.Memory{Attempt: l.backs, Tick: l.memory.Tick, Looks: l.memory.Looks, Blind: l.memory.Blind, Acked: l.acks}
+	l.extended, l.waited, l.chosen = 0, 0, 0
+	if l.stage().Phase == rampart.MaxPowerRamp { // else what the ramp came to stands
+		l.decision = nil
+	}
 	if l.version < 2 {
 		l.undoRaise()
 	}
@@ -127,7 +131,10 @@ func (l *launch) lower(ctx workflow.Context, s *setback) error {
 		percent = l.stage().Steps[l.step].Percent
 	}
 	f := l.document(ctx, percent)
-	f.Reason = s.reason
+	f.Reason, f.Shadow = s.reason, l.shadowOf(percent)
+	if !l.inside {
+		f.Shadow = 0 // nothing is learnt where the launch begins anew
+	}
 	if exposing(f) {
 		f.Lease = rampart.LeaseFor(l.plan, l.stage(), percent)
 	}

@@ -76,6 +76,8 @@ func (l *launch) showStanding(ctx workflow.Context, s standing) {
 	switch {
 	case l.paused != nil:
 		l.tell(ctx, rampart.Paused, "paused by %s at %s%s", l.paused.By, reach(l.flag), after(": ", l.paused.Reason))
+	case l.mismatch != "":
+		l.tell(ctx, rampart.Held, "held at %s, because the sample ratio does not match: %s", reach(l.flag), l.mismatch)
 	case l.onHold != nil && l.advance == nil:
 		l.tell(ctx, rampart.Held, "held at %s: %s", reach(l.flag), l.onHold.reason)
 	case l.cooling:
@@ -89,6 +91,8 @@ func (l *launch) showStanding(ctx workflow.Context, s standing) {
 	case l.awaits.what != "":
 		l.waitingFor = l.awaits.what
 		l.tell(ctx, rampart.Waiting, "waits at %s: %s", reach(l.flag), l.awaits.why)
+	case l.shadowing:
+		l.tell(ctx, rampart.Watching, "learning for %s, with arms assigned and everybody served off", l.plan.Shadow)
 	case l.baking:
 		l.tell(ctx, rampart.Baking, "baking at %s for %s", reach(l.flag), l.heldStep(s).Hold)
 	case s.done != nil:
@@ -174,6 +178,7 @@ func (l *launch) progress() rampart.Progress {
 		Exposure: l.flag.Exposure, Version: l.acknowledged, Killed: l.killed, Run: l.runID, Baking: l.baking,
 		Held: l.held, Hold: l.holdNow(), Approvals: l.approved, Missing: l.missing(), Asking: l.askedPhase(),
 		Story: l.story, Parachute: l.parachute, Outcome: l.outcome, Trust: l.trust, Warnings: l.warnings, Notices: l.notices,
+		Mismatch: l.mismatch, Decision: l.decision, Extended: l.extended,
 	}
 	if !l.stepSince.IsZero() {
 		p.StepSince = l.stepSince.UnixMilli()
@@ -192,11 +197,14 @@ func (l *launch) progress() rampart.Progress {
 }
 
 func (l *launch) holdNow() rampart.Duration {
-	if l.baking {
+	switch {
+	case l.shadowing:
+		return l.plan.Shadow
+	case l.baking:
 		return l.plan.Finish.Bake
 	}
 	if steps := l.stage().Steps; l.step < len(steps) {
-		return steps[l.step].Hold
+		return steps[l.step].Hold + l.extended + l.waited
 	}
 	return 0
 }

@@ -71,7 +71,7 @@ whatever breaks turns the flag back.`,
 	)
 	a.add(root, "plans", a.planCommand())
 	a.add(root, "launches", a.startCommand(), a.listCommand(), a.statusCommand(), a.watchCommand(), a.whyCommand(),
-		a.approveCommand(), a.rejectCommand(), a.pauseCommand(), a.resumeCommand(), a.advanceCommand(), a.amendCommand(), a.turnBackCommand())
+		a.approveCommand(), a.rejectCommand(), a.pauseCommand(), a.resumeCommand(), a.advanceCommand(), a.acknowledgeCommand(), a.amendCommand(), a.turnBackCommand())
 	a.add(root, "flags", a.killCommand(), a.restoreCommand(), a.flagCommand(), a.segmentCommand())
 	a.add(root, "parts", a.setupCommand(), a.workerCommand(), a.sweepCommand(), a.readyCommand(), a.devCommand())
 	root.AddCommand(a.versionCommand())

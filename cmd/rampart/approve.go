@@ -64,7 +64,11 @@ func approvedLine(c starter.Consent, now time.Time) string {
 	if c.Approval.Tick > 0 {
 		s += " on evidence of " + starter.Moment(time.UnixMilli(c.Approval.Tick), now)
 	}
-	return fmt.Sprintf("%s; %d of %d", s, c.Have, c.Need)
+	s = fmt.Sprintf("%s; %d of %d", s, c.Have, c.Need)
+	if c.Decision != nil {
+		s += fmt.Sprintf("\nthe decision on %s: %s: %s", rampart.MaxPowerRamp, c.Decision.Word, printable(c.Decision.Reason))
+	}
+	return s
 }
 
 func phaseOf(name string) (rampart.Phase, error) {

@@ -75,6 +75,27 @@ are undecided; with --accept-undecided and a reason it goes past these.`,
 	return c
 }
 
+func (a *app) acknowledgeCommand() *cobra.Command {
+	var ask rampart.Ask
+	c := a.asks(&cobra.Command{
+		Use:   "acknowledge FLAG --reason TEXT",
+		Short: "Say that a mismatch of the sample ratio was looked into",
+		Long: `Acknowledge lets a launch go on that is held because its arms do not have the units
+that they should have. Units are lost in one arm then, or counted twice, so no
+comparison of the arms can be believed: find out why first, and say in the reason what
+it was. The evidence of the mismatch is set aside, and the next one is looked for at a
+tenth of the level.`,
+		Example: `  rampart acknowledge checkout-v2 --reason "crawlers, which the new page does not count"`,
+	}, &ask, func(s *starter.Starter, ctx context.Context, flag string, ask rampart.Ask) (string, error) {
+		if _, err := a.reason(ask.Reason); err != nil {
+			return "", err
+		}
+		return s.Acknowledge(ctx, flag, ask)
+	})
+	c.Flags().StringVar(&ask.Reason, "reason", "", "what was found, and why the launch may go on")
+	return c
+}
+
 func (a *app) turnBackCommand() *cobra.Command {
 	var ask rampart.Ask
 	c := a.asks(&cobra.Command{

@@ -36,6 +36,7 @@ var answers = map[string]reflect.Type{
 	"rampart pause":         reflect.TypeFor[asked](),
 	"rampart resume":        reflect.TypeFor[asked](),
 	"rampart advance":       reflect.TypeFor[asked](),
+	"rampart acknowledge":   reflect.TypeFor[asked](),
 	"rampart amend":         reflect.TypeFor[rampart.Amended](),
 	"rampart turn-back":     reflect.TypeFor[asked](),
 	"rampart kill":          reflect.TypeFor[killed](),
