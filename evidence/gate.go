@@ -27,8 +27,9 @@ type GateSpec struct {
 	// most MaxCohorts; what finds no room is pooled in OtherCohorts.
 	Cohorts int
 	// Line, where it is set, is the absolute line that the gate is judged by in place
-	// of a ratio.
+	// of a ratio; Mean is the mean per unit.
 	Line *LineConfig
+	Mean *MeanConfig
 }
 
 // A Gate is the evidence of one gate of a launch.

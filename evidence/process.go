@@ -15,8 +15,11 @@ type process interface {
 // newProcess makes the process of a gate whose specification names one, and
 // returns nil where it names none.
 func (s GateSpec) newProcess() (process, error) {
-	if s.Line != nil {
+	switch {
+	case s.Line != nil:
 		return NewLine(*s.Line)
+	case s.Mean != nil:
+		return NewMean(*s.Mean)
 	}
 	return nil, nil
 }
@@ -36,6 +39,21 @@ func (g *Gate) FoldLine(t Tick, m Moment) (bool, error) {
 	return g.noted(l.Fold(t, m))
 }
 
+// Mean is the process of a gate on a mean per unit; otherwise nil.
+func (g *Gate) Mean() *Mean {
+	m, _ := g.own.(*Mean)
+	return m
+}
+
+// FoldMean counts one tick of a gate on a mean per unit, as [Mean.Fold] does.
+func (g *Gate) FoldMean(t MeanTick, at Moment) (bool, error) {
+	m := g.Mean()
+	if m == nil {
+		return false, fmt.Errorf("gate %s has no mean, or was removed from the launch", g.name)
+	}
+	return g.noted(m.Fold(t, at))
+}
+
 // noted remembers that the gate reached its limit.
 func (g *Gate) noted(counted bool, err error) (bool, error) {
 	if counted {
@@ -46,15 +64,16 @@ func (g *Gate) noted(counted bool, err error) (bool, error) {
 
 // store puts the process of a gate where it is written, by its kind.
 func (g *Gate) store(into *storedGate) {
-	if own, ok := g.own.(*Line); ok {
-		into.Line = own
-	}
+	into.Line, into.Mean = g.Line(), g.Mean()
 }
 
 // process is the one that was stored, or nil.
 func (s storedGate) process() process {
-	if s.Line != nil {
+	switch {
+	case s.Line != nil:
 		return s.Line
+	case s.Mean != nil:
+		return s.Mean
 	}
 	return nil
 }

@@ -1,16 +1,17 @@
 package evidence
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 )
 
 // version is that of the stored state. A reader refuses what it does not know:
 // evidence that was misread would break the error budget in silence.
 const version = 1
+
+// ratioVersion is that of the state of a ratio, which the first version wrote longer.
+const ratioVersion = 2
 
 type storedCB struct {
 	Version int    `json:"v"`
@@ -21,14 +22,23 @@ type storedCB struct {
 // MarshalJSON writes configuration and state, a few hundred bytes. What is read
 // back goes on with exactly the same bits.
 func (c *CB) MarshalJSON() ([]byte, error) {
-	return json.Marshal(storedCB{Version: version, Config: c.cfg.brief(), State: c.s.pack()})
+	return json.Marshal(storedCB{Version: ratioVersion, Config: c.cfg.brief(), State: c.s.pack()})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. It refuses other versions and
 // states that no sequence of ticks could have led to.
 func (c *CB) UnmarshalJSON(data []byte) error {
 	var in storedCB
-	if err := decode(data, &in, &in.Version); err != nil {
+	err := json.Unmarshal(data, &in)
+	unpack := (*state).unpack
+	switch in.Version {
+	case ratioVersion:
+	case 1:
+		unpack = (*state).unpackFirst
+	default:
+		return fmt.Errorf("evidence of a ratio: version %d is not %d", in.Version, ratioVersion)
+	}
+	if err != nil {
 		return fmt.Errorf("evidence of a ratio: %w", err)
 	}
 	cfg, err := in.Config.settle()
@@ -36,7 +46,7 @@ func (c *CB) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("evidence of a ratio: %w", err)
 	}
 	var s state
-	if err := s.unpack(in.State); err != nil {
+	if err := unpack(&s, reader{left: in.State}); err != nil {
 		return fmt.Errorf("evidence of a ratio: %w", err)
 	}
 	if err := s.check(cfg); err != nil {
@@ -62,54 +72,72 @@ func (c Config) brief() Config {
 	return c
 }
 
-// fields are the numbers of the state in the order in which they are stored,
-// ahead of LogA: whole ones as varints, the others as their bits. As text they
-// would take twice the room, and a dozen gates must fit into 8 KiB.
-func (s *state) fields() ([]*int64, []*float64) {
-	return []*int64{&s.At, &s.Ticks, &s.Phase, &s.Step, &s.Phases, &s.Restarts, &s.Overtime, &s.StartedAt},
-		[]*float64{&s.LogM, &s.MaxLogE, &s.X1, &s.N1, &s.X0, &s.N0, &s.Information,
-			&s.Ratio.R, &s.Ratio.Q, &s.Ratio.A, &s.Ratio.B}
+// wholes and briefs are the numbers of the state in the order in which they are
+// stored. As text they would take three times the room.
+func (s *state) wholes() []*int64 {
+	return []*int64{&s.Ticks, &s.Phase, &s.Step, &s.Phases, &s.Restarts, &s.Overtime}
 }
 
-func (s state) pack() []byte {
-	var out []byte
-	whole, real := s.fields()
-	for _, v := range whole {
-		out = binary.AppendVarint(out, *v)
+func (s *state) briefs() []*float64 {
+	return []*float64{&s.MaxLogE, &s.Information, &s.Ratio.R, &s.Ratio.Q, &s.Ratio.A, &s.Ratio.B}
+}
+
+func (s *state) pack() []byte {
+	var w writer
+	w.whole(s.At)
+	w.whole(s.At - s.StartedAt)
+	for _, v := range s.wholes() {
+		w.whole(*v)
 	}
-	for _, v := range real {
-		out = binary.BigEndian.AppendUint64(out, math.Float64bits(*v))
+	for _, v := range [...]float64{s.X1, s.N1, s.X0, s.N0} {
+		w.count(v)
+	}
+	w.exact(s.LogM)
+	for _, v := range s.briefs() {
+		w.brief(*v)
 	}
 	for _, v := range s.LogA {
-		out = binary.BigEndian.AppendUint64(out, math.Float64bits(v))
+		w.brief(v)
 	}
-	return out
+	return w
 }
 
-func (s *state) unpack(in []byte) error {
-	whole, real := s.fields()
-	for _, v := range whole {
-		n := 0
-		if *v, n = binary.Varint(in); n <= 0 {
-			return fmt.Errorf("state is cut short")
-		}
-		in = in[n:]
+func (s *state) unpack(in reader) error {
+	s.At = in.whole()
+	s.StartedAt = s.At - in.whole()
+	for _, v := range s.wholes() {
+		*v = in.whole()
 	}
-	if len(in)%8 != 0 || len(in) < 8*len(real) {
-		return fmt.Errorf("state is cut short")
+	for _, v := range [...]*float64{&s.X1, &s.N1, &s.X0, &s.N0} {
+		*v = in.count()
 	}
-	for ; len(in) > 0; in = in[8:] {
-		v := math.Float64frombits(binary.BigEndian.Uint64(in))
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("state has a number that is %g", v)
-		}
-		if len(real) > 0 {
-			*real[0], real = v, real[1:]
-		} else {
-			s.LogA = append(s.LogA, v)
-		}
+	s.LogM = in.exact()
+	for _, v := range s.briefs() {
+		*v = in.brief()
 	}
-	return nil
+	for len(in.left) > 0 {
+		s.LogA = append(s.LogA, in.brief())
+	}
+	return in.err
+}
+
+// unpackFirst reads a state of the first version, in which every number that is not
+// a whole one has its eight bytes.
+func (s *state) unpackFirst(in reader) error {
+	s.At = in.whole()
+	for _, v := range append(s.wholes(), &s.StartedAt) {
+		*v = in.whole()
+	}
+	for _, v := range [...]*float64{&s.LogM, &s.MaxLogE, &s.X1, &s.N1, &s.X0, &s.N0} {
+		*v = in.exact()
+	}
+	for _, v := range s.briefs()[1:] {
+		*v = in.exact()
+	}
+	for len(in.left) > 0 {
+		s.LogA = append(s.LogA, in.exact())
+	}
+	return in.err
 }
 
 func (s state) check(cfg Config) error {
@@ -145,6 +173,7 @@ type storedGate struct {
 	Late    int          `json:"late,omitempty"`
 	Robust  *Robust      `json:"robust,omitempty"`
 	Line    *Line        `json:"line,omitempty"`
+	Mean    *Mean        `json:"mean,omitempty"`
 	State   gateState    `json:"state,omitzero"`
 }
 
