@@ -2,9 +2,9 @@ package evidence
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // bucketCount is how many telemetry buckets there are: the client labels its
@@ -79,39 +79,53 @@ func varianceToMean(sums *[bucketCount]float64) (float64, bool) {
 	return squares / (bucketCount - 1) / mean, true
 }
 
-// MarshalJSON packs the forty sums into about two hundred characters, so that a
+// packedForm begins the text of sums that are written as how they differ. Texts
+// without it have all sums in turn, as they were written at first.
+const packedForm = "."
+
+// MarshalJSON packs the forty sums into about a hundred characters, so that a
 // dozen gates fit beside each other.
 func (d *Dispersion) MarshalJSON() ([]byte, error) {
-	var packed []byte
-	for i := range bucketCount {
-		packed = binary.AppendUvarint(packed, uint64(d.sum.On[i]))
-		packed = binary.AppendUvarint(packed, uint64(d.sum.Off[i]))
-	}
-	return json.Marshal(base64.RawStdEncoding.EncodeToString(packed))
+	var w writer
+	w.buckets(wholes(d.sum.On))
+	w.buckets(wholes(d.sum.Off))
+	return json.Marshal(packedForm + base64.RawStdEncoding.EncodeToString(w))
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
+// UnmarshalJSON reads what MarshalJSON wrote, and what it wrote at first.
 func (d *Dispersion) UnmarshalJSON(data []byte) error {
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {
 		return fmt.Errorf("dispersion: %w", err)
 	}
-	packed, err := base64.RawStdEncoding.DecodeString(text)
+	text, packed := strings.CutPrefix(text, packedForm)
+	sums, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil {
 		return fmt.Errorf("dispersion: %w", err)
 	}
-	var sums [2 * bucketCount]float64
-	for i := range sums {
-		v, n := binary.Uvarint(packed)
-		if n <= 0 {
-			return fmt.Errorf("dispersion: %d sums instead of %d", i, len(sums))
+	in := reader{left: sums}
+	var on, off [bucketCount]int64
+	if packed {
+		on, off = in.buckets(), in.buckets()
+	} else {
+		for i := range bucketCount {
+			on[i], off[i] = in.sum(), in.sum()
 		}
-		sums[i], packed = float64(v), packed[n:]
+	}
+	if in.err != nil {
+		return fmt.Errorf("dispersion: %w", in.err)
 	}
 	for i := range bucketCount {
-		d.sum.On[i], d.sum.Off[i] = sums[2*i], sums[2*i+1]
+		d.sum.On[i], d.sum.Off[i] = float64(on[i]), float64(off[i])
 	}
 	return nil
+}
+
+func wholes(sums [bucketCount]float64) (all [bucketCount]int64) {
+	for i, v := range sums {
+		all[i] = int64(v)
+	}
+	return all
 }
 
 // impossible tells which bucket has counts that cannot be, and why.

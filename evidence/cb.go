@@ -227,4 +227,5 @@ func (c *CB) count(t Tick, m Moment) {
 	if s.N0 > 0 {
 		s.Information += c.information(t, max(s.X0/s.N0, m.LeastRate), m.detect())
 	}
+	briefly(s.briefs()...)
 }

@@ -3,6 +3,7 @@ package evidence
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 )
 
 // stored is what is written of a gate.
@@ -68,37 +69,52 @@ func (in storedGate) check() error {
 	return nil
 }
 
-// fields are the numbers of the state ahead of those of the buckets.
-func (s *robustState) fields() ([]*int64, []*float64) {
-	return []*int64{&s.Started, &s.Phase},
-		[]*float64{&s.Done, &s.Tau, &s.Now, &s.X1, &s.X0, &s.Ratio.R, &s.Ratio.Q, &s.Ratio.A, &s.Ratio.B}
-}
-
-// MarshalJSON writes about two hundred characters.
+// MarshalJSON writes about two hundred characters. Of what the robust form is
+// configured by nothing is written: that is known from its gate.
 func (r *Robust) MarshalJSON() ([]byte, error) {
-	whole, real := r.s.fields()
-	out := pack(whole, real)
-	for _, b := range [...]*[bucketCount]float64{&r.s.On, &r.s.Off} {
-		out = packGrains(out, b)
+	var w writer
+	s := &r.s
+	w.whole(s.Started)
+	w.whole(s.Phase)
+	w.count(s.X1)
+	w.count(s.X0)
+	for _, v := range s.briefs() {
+		w.brief(*v)
 	}
-	return json.Marshal(out)
+	w.buckets(inGrains(s.On))
+	w.buckets(inGrains(s.Off))
+	return json.Marshal([]byte(w))
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (r *Robust) UnmarshalJSON(data []byte) error {
-	var in []byte
-	if err := json.Unmarshal(data, &in); err != nil {
+	var in reader
+	if err := json.Unmarshal(data, &in.left); err != nil {
 		return fmt.Errorf("robust form: %w", err)
 	}
-	whole, real := r.s.fields()
-	in, err := unpack(in, whole, real)
-	for _, b := range [...]*[bucketCount]float64{&r.s.On, &r.s.Off} {
-		if err == nil {
-			in, err = unpackGrains(in, b)
-		}
+	s := &r.s
+	s.Started, s.Phase = in.whole(), in.whole()
+	s.X1, s.X0 = in.count(), in.count()
+	for _, v := range s.briefs() {
+		*v = in.brief()
 	}
-	if err != nil {
-		return fmt.Errorf("robust form: %w", err)
+	s.On, s.Off = ofGrains(in.buckets()), ofGrains(in.buckets())
+	if in.err != nil {
+		return fmt.Errorf("robust form: %w", in.err)
 	}
 	return r.check()
+}
+
+func inGrains(sums [bucketCount]float64) (all [bucketCount]int64) {
+	for i, v := range sums {
+		all[i] = int64(math.Round(v * grains))
+	}
+	return all
+}
+
+func ofGrains(all [bucketCount]int64) (sums [bucketCount]float64) {
+	for i, v := range all {
+		sums[i] = float64(v) / grains
+	}
+	return sums
 }

@@ -154,5 +154,6 @@ func TestADozenGatesFitIntoEightKiB(t *testing.T) {
 	}
 	text, err := json.Marshal(l)
 	require.NoError(t, err)
+	t.Logf("%d bytes", len(text))
 	require.LessOrEqual(t, len(text), 8<<10)
 }

@@ -196,8 +196,9 @@ func (c LineConfig) settle() (LineConfig, error) {
 }
 
 var (
-	errSchedule = errors.New("schedule has a negative number of starts")
-	errCutShort = errors.New("state is cut short")
+	errSchedule  = errors.New("schedule has a negative number of starts")
+	errCutShort  = errors.New("state is cut short")
+	errNotFinite = errors.New("state has a number that is not finite")
 )
 
 type storedLine struct {

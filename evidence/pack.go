@@ -49,22 +49,3 @@ func pointers[T any](all []T) []*T {
 	}
 	return out
 }
-
-// packGrains writes sums that are whole numbers of grains.
-func packGrains(out []byte, sums *[bucketCount]float64) []byte {
-	for _, v := range sums {
-		out = binary.AppendVarint(out, int64(math.Round(v*grains)))
-	}
-	return out
-}
-
-func unpackGrains(in []byte, sums *[bucketCount]float64) ([]byte, error) {
-	for i := range sums {
-		v, n := binary.Varint(in)
-		if n <= 0 {
-			return nil, errCutShort
-		}
-		sums[i], in = float64(v)/grains, in[n:]
-	}
-	return in, nil
-}

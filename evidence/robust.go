@@ -77,12 +77,19 @@ func (r *Robust) fold(t Tick, m Moment, phi float64) {
 	if r.started() {
 		r.s.Now = r.logE(max(1, phi))
 	}
+	briefly(r.s.briefs()...)
 }
 
-// grain rounds to a thousandth part of what an event weighs in a stratum, so that
-// the state is small. The sums of buckets only tell the error.
+// briefs are the numbers of the state that are kept to eleven digits.
+func (s *robustState) briefs() []*float64 {
+	return []*float64{&s.Done, &s.Tau, &s.Now, &s.Ratio.R, &s.Ratio.Q, &s.Ratio.A, &s.Ratio.B}
+}
+
+// grain rounds the sum of a bucket, which only tells how large the error is, so that
+// the state is small.
 func grain(v float64) float64 { return math.Round(v*grains) / grains }
 
+// grains is how many of them there are to an event.
 const grains = 32
 
 // begin closes the present phase and starts afresh.

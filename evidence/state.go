@@ -97,7 +97,7 @@ func (s *state) pack() []byte {
 		w.brief(*v)
 	}
 	for _, v := range s.LogA {
-		w.brief(v)
+		w.exact(v)
 	}
 	return w
 }
@@ -116,7 +116,7 @@ func (s *state) unpack(in reader) error {
 		*v = in.brief()
 	}
 	for len(in.left) > 0 {
-		s.LogA = append(s.LogA, in.brief())
+		s.LogA = append(s.LogA, in.exact())
 	}
 	return in.err
 }
