@@ -67,11 +67,11 @@ func (j *Judge) Judge(ctx context.Context, look Look, s *State) (rampart.Verdict
 		return s.conclude(look), nil
 	}
 	look.pace = s.paced(look)
-	sights := j.see(ctx, look, s)
+	sights, tallied := j.see(ctx, look, s)
 	if err := ctx.Err(); err != nil { // nobody waits for the verdict, so the tick is not spent
 		return rampart.Verdict{}, err
 	}
-	if err := s.fold(look, sights); err != nil {
+	if err := s.fold(look, sights, tallied); err != nil {
 		return rampart.Verdict{}, err
 	}
 	v := s.conclude(look)
@@ -102,7 +102,7 @@ type sight struct {
 
 // see asks the world about all gates at once, so that a slow answer for one of them
 // does not delay the others.
-func (j *Judge) see(ctx context.Context, look Look, s *State) []sight {
+func (j *Judge) see(ctx context.Context, look Look, s *State) ([]sight, counts) {
 	ctx, cancel := inTime(ctx)
 	defer cancel()
 	at := look.At.Add(-j.lag)
@@ -125,8 +125,10 @@ func (j *Judge) see(ctx context.Context, look Look, s *State) []sight {
 		}
 	}
 	all.Go(func() { j.count(ctx, look, s, at, sights) })
+	var tallied counts
+	all.Go(func() { tallied = j.tally(ctx, look, s, at) })
 	all.Wait()
-	return sights
+	return sights, tallied
 }
 
 // count asks for the counters of all gates together, because several of them may be

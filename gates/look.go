@@ -28,6 +28,14 @@ type Look struct {
 	StepSince    time.Time // when the step's exposure was written
 	HoldOver     bool      // the hold is over if the gates pass
 
+	SampleRatio bool              // compare the units of the arms with the allocation: where the unit is not the request
+	Goals       []rampart.Goal    // of the plan; counted in the maximum power ramp
+	Decide      bool              // its hold is over: say what it comes to
+	CapAt       time.Time         // when it ends at the latest, however often it is extended
+	LooksEvery  time.Duration     // between two looks at goals; 0: a day
+	Recommend   bool              // say how far the ramp may go
+	Ladder      []rampart.Percent // the steps that may be chosen, up to the stage's cap
+
 	pace time.Duration // that was to pass since the last look: Every, or some of it
 }
 

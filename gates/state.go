@@ -25,6 +25,8 @@ type State struct {
 	Evidence  *evidence.Launch `json:"evidence,omitempty"`
 	Gates     map[string]*gate `json:"gates,omitempty"` // by key
 
+	Tally *tally `json:"tally,omitempty"`
+
 	Due     int64 `json:"due,omitempty"`     // the tick to look at next
 	Stirred int64 `json:"stirred,omitempty"` // the last at which something asked for a closer look
 }
@@ -96,7 +98,7 @@ func (s *State) gate(spec rampart.Gate) *gate {
 }
 
 // fold takes one tick into the state.
-func (s *State) fold(look Look, sights []sight) error {
+func (s *State) fold(look Look, sights []sight, tallied counts) error {
 	if since := look.StepSince.UnixMilli(); since != s.StepSince {
 		s.Step, s.StepSince = s.Step+1, since
 	}
@@ -111,6 +113,9 @@ func (s *State) fold(look Look, sights []sight) error {
 		}
 	}
 	s.forget(look)
+	if err := s.takeTally(look, tallied); err != nil {
+		return err
+	}
 	s.Tick = look.tick()
 	if s.Evidence != nil { // after all gates: a look between them would be one too many
 		s.Evidence.Look(s.Tick)

@@ -16,6 +16,8 @@ func (s *State) conclude(look Look) rampart.Verdict {
 			worst = gravity(v.Action)
 		}
 	}
+	s.hold(&all)
+	all.Decision, all.Recommended = s.decision(look, all), s.recommended(look)
 	return all
 }
 
