@@ -31,9 +31,12 @@ func LineGrid() []float64 { return []float64{1.2, 1.6, 2.5, 5, 14.4} }
 //	E = sum_j v_j (p_j/p)^x ((1-p_j)/(1-p))^(n-x)    p_j = p g_j, below 1
 //
 // with the change-time mixture of [CB]. It is exact for units that turn out bad
-// independently of each other given the past, and not boosted. Where the
-// telemetry buckets show that they are not, it goes on tempered by phi, from the
-// lesser of the two values, and never switches back.
+// independently of each other given the past, and not boosted. Beside it a second
+// mixture is kept, in which every increment is divided by the overdispersion that
+// the telemetry buckets have shown by then. Once that exceeds 1.2 the process goes
+// on as the second, from the lesser of the two values, and never switches back. The
+// increments are tempered, and not the mixture: the root of a mixture would give
+// back most of what its weights cost.
 //
 // All units are in it, whatever their arm, so it sees what on against off cannot:
 // damage to what the arms share. Source: Wald, "Sequential Analysis", mixed over alternatives.
@@ -42,18 +45,18 @@ type Line struct {
 	s   lineState
 
 	logBad, logGood []float64 // of each alternative: what a bad and a good unit multiply it by
-	logE            float64
+	logE, tempered  float64   // of the two mixtures
 }
 
 type lineState struct {
 	At, Ticks, Step int64
-	starts
-	X1, N1      float64 // since the first tick, as of a Tick
-	X0, N0      float64
-	Information float64 // of the present step
-	Spread      *Dispersion
-	Tempered    bool
-	Offset      float64 // what the tempered form was above the plain one when it took over, at most 0
+	starts                  // plain alternatives, and then the tempered ones
+	X1, N1          float64 // since the first tick, as of a Tick
+	X0, N0          float64
+	Information     float64 // of the present step
+	Spread          *Dispersion
+	Tempered        bool
+	Offset          float64 // what the tempered form was above the plain one when it took over, at most 0
 }
 
 // NewLine returns a process that has counted nothing.
@@ -80,19 +83,22 @@ func (l *Line) Fold(t Tick, m Moment) (bool, error) {
 		return false, err
 	}
 	s := &l.s
-	s.begin(len(l.cfg.Grid), l.cfg.Schedule, l.cfg.Masses, t.At, m)
-	x, n := t.X1+t.X0, t.N1+t.N0
-	for j := range s.LogA {
-		s.LogA[j] += x*l.logBad[j] + (n-x)*l.logGood[j]
+	l.spread(t)
+	s.begin(2*len(l.cfg.Grid), l.cfg.Schedule, l.cfg.Masses, t.At, m)
+	x, n, phi := t.X1+t.X0, t.N1+t.N0, l.Phi()
+	for j := range l.cfg.Grid {
+		grown := x*l.logBad[j] + (n-x)*l.logGood[j]
+		s.LogA[j] += grown
+		s.LogA[j+len(s.LogA)/2] += grown / phi
 	}
 	l.sum()
+	l.temper(phi)
 	if s.Ticks > 0 && int64(m.Step) != s.Step {
 		s.Information = 0
 	}
 	s.At, s.Step, s.Ticks = t.At, int64(m.Step), s.Ticks+1
 	s.X1, s.N1, s.X0, s.N0 = s.X1+t.X1, s.N1+t.N1, s.X0+t.X0, s.N0+t.N0
-	s.Information += LineInformation(n, above(l.cfg.Bad, m.detect()), l.cfg.Bad)
-	l.spread(t)
+	s.Information += LineInformation(n, above(l.cfg.Bad, m.detect()), l.cfg.Bad) / phi
 	return true, nil
 }
 
@@ -103,7 +109,7 @@ func (l *Line) Seen(at int64) bool { return l.s.Ticks > 0 && at <= l.s.At }
 // process is multiplied by 0.7, because its level holds only asymptotically.
 func (l *Line) LogE() float64 {
 	if l.s.Tempered {
-		return math.Log(asymptotic) + l.logE/l.Phi() + l.s.Offset
+		return math.Log(asymptotic) + l.tempered + l.s.Offset
 	}
 	return l.logE
 }
@@ -130,25 +136,29 @@ func (l *Line) Samples() Samples {
 // refute it.
 func above(line, ratio float64) float64 { return min(line*ratio, 1-(1-line)/10) }
 
-// spread adds to the dispersion, and switches over at the first tick that shows
-// too much of it. What matters is by how much the sums of both arms vary.
+// spread adds to the dispersion. What matters is by how much the sums of both arms
+// vary.
 func (l *Line) spread(t Tick) {
-	if t.Buckets != nil {
-		if l.s.Spread == nil {
-			l.s.Spread = new(Dispersion)
-		}
-		var both Buckets
-		for i := range bucketCount {
-			both.On[i] = t.Buckets.On[i] + t.Buckets.Off[i]
-		}
-		l.s.Spread.Add(both)
+	if t.Buckets == nil {
+		return
 	}
-	phi := l.Phi()
+	if l.s.Spread == nil {
+		l.s.Spread = new(Dispersion)
+	}
+	var both Buckets
+	for i := range bucketCount {
+		both.On[i] = t.Buckets.On[i] + t.Buckets.Off[i]
+	}
+	l.s.Spread.Add(both)
+}
+
+// temper switches over at the first tick that shows too much dispersion.
+func (l *Line) temper(phi float64) {
 	if l.s.Tempered || phi <= temperAbove {
 		return
 	}
 	l.s.Tempered = true
-	l.s.Offset = min(0, l.logE-l.logE/phi)
+	l.s.Offset = min(0, l.logE-l.tempered)
 }
 
 func (l *Line) prepare() {
@@ -161,14 +171,16 @@ func (l *Line) prepare() {
 	l.sum()
 }
 
-// sum works out ln E over the alternatives and the mass not yet started.
+// sum works out ln E of both mixtures, over the alternatives and the mass not yet
+// started.
 func (l *Line) sum() {
-	e := math.Log(l.s.remain(l.cfg.Schedule, l.cfg.Masses))
+	remain := math.Log(l.s.remain(l.cfg.Schedule, l.cfg.Masses))
+	l.logE, l.tempered = remain, remain
 	logV := -math.Log(float64(len(l.cfg.Grid)))
-	for _, a := range l.s.LogA {
-		e = logAdd(e, a+logV)
+	for j, half := 0, len(l.s.LogA)/2; j < half; j++ {
+		l.logE = logAdd(l.logE, l.s.LogA[j]+logV)
+		l.tempered = logAdd(l.tempered, l.s.LogA[j+half]+logV)
 	}
-	l.logE = e
 }
 
 func (c LineConfig) settle() (LineConfig, error) {
@@ -250,7 +262,7 @@ func (s *lineState) unpack(in []byte, cfg LineConfig) error {
 		return err
 	}
 	if s.Ticks > 0 {
-		s.LogA = make([]float64, len(cfg.Grid))
+		s.LogA = make([]float64, 2*len(cfg.Grid))
 	}
 	if rest, err = unpack(rest, nil, pointers(s.LogA)); err != nil {
 		return err
