@@ -7,6 +7,40 @@ import (
 	"strings"
 )
 
+// InWords says what a gate found, with what its evidence rests on: "errors 1.04x on/off
+// (0.91–1.19), evidence 3 % of limit, of 61,234 on, 1,163,446 off". The word of the
+// verdict is there where it is news.
+func (v GateVerdict) InWords() string {
+	s := v.Gate
+	if v.Word != Holding && v.Word != Pass {
+		s += " " + string(v.Word)
+	}
+	found := v.Found()
+	if found == "" {
+		return strings.TrimSpace(s + " " + v.Besides())
+	}
+	if s != v.Gate {
+		s += ":"
+	}
+	s += " " + found
+	if (v.Share != 0 || v.LogE != 0) && v.Word != Breach && !strings.Contains(v.Reason, "evidence") {
+		s += fmt.Sprintf(", evidence %.0f %% of limit", 100*v.Share)
+	}
+	if besides := v.Besides(); besides != "" {
+		s += ", " + besides
+	}
+	return s
+}
+
+// Found is the reason without the gate's name, which it begins with.
+func (v GateVerdict) Found() string {
+	found, named := strings.CutPrefix(v.Reason, v.Gate)
+	if named && found != "" && found[0] != ' ' && found[0] != ':' {
+		return v.Reason // a longer word
+	}
+	return strings.TrimSpace(strings.TrimPrefix(found, ":"))
+}
+
 // Besides tells what a gate's reason leaves out of its evidence: how many units it
 // rests on, by how much they vary more than chance, and which part accuses most. It is
 // empty for a gate that has counted nothing.

@@ -31,6 +31,14 @@ func TestEvidenceIsToldInWords(t *testing.T) {
 		{"a number", rampart.Grouped(-1234567.4), "-1,234,567"},
 		{"a small number", rampart.Grouped(999.4), "999"},
 		{"no number", rampart.Grouped(math.NaN()), "NaN"},
+		{"a gate that holds", rampart.GateVerdict{Gate: "errors", Word: rampart.Holding, Kind: rampart.KindRatio, OnN: 5, OffN: 50, Low: &low, Share: 0.03,
+			Reason: "errors 1.04x on/off (0.91–1.19), evidence 3 % of limit"}.InWords(), "errors 1.04x on/off (0.91–1.19), evidence 3 % of limit, of 5 on, 50 off"},
+		{"a gate that is undecided", rampart.GateVerdict{Gate: "errors", Word: rampart.Undecided, Reason: "errors 5 on, 7 off", Share: 0.03, Part: "eu"}.InWords(),
+			"errors undecided: 5 on, 7 off, evidence 3 % of limit, most in eu"},
+		{"a gate without data", rampart.GateVerdict{Gate: "pool", Word: rampart.NoData, Reason: "pool: no series"}.InWords(), "pool no-data: no series"},
+		{"a gate without a reason", rampart.GateVerdict{Gate: "pool", Word: rampart.Blind}.InWords(), "pool blind"},
+		{"a gate that passes without a reason", rampart.GateVerdict{Gate: "pool", Word: rampart.Pass}.InWords(), "pool"},
+		{"a gate whose reason is about something else", rampart.GateVerdict{Gate: "err", Word: rampart.Pass, Reason: "errors are few"}.InWords(), "err errors are few"},
 	} {
 		require.Equal(t, c.want, c.got, c.name)
 	}

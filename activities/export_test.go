@@ -25,3 +25,6 @@ func (m *Meter) Exposed(env string, f rampart.Flag) { m.exposed(env, f) }
 
 // Clock sets the clock by which evidence is too old to be shown.
 func (m *Meter) Clock(now func() time.Time) { m.evidence.now = now }
+
+// Stands says how things stand.
+func Stands(in WatchInput, m Memory) string { return standing(in, m) }

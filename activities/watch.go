@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -280,24 +279,4 @@ func (a *Activities) again(in WatchInput, m Memory, clock clock) error {
 		NextRetryDelay: max(next.Sub(now), minLookDelay),
 		Category:       temporal.ApplicationErrorCategoryBenign,
 	})
-}
-
-// standing says how things stand, for the pending activity in Temporal UI.
-func standing(in WatchInput, m Memory) string {
-	var b strings.Builder
-	switch in.Mode {
-	case Guard:
-		fmt.Fprintf(&b, "guarding at %s", in.Exposure)
-	default:
-		fmt.Fprintf(&b, "held %s of %s at %s", rampart.Duration(m.Held.D().Truncate(time.Second)), in.Hold, in.Exposure)
-	}
-	for _, g := range m.Verdict.Gates {
-		if g.Word != rampart.NotApplicable {
-			fmt.Fprintf(&b, "; %s %s", g.Gate, g.Word)
-			if g.Reason != "" {
-				fmt.Fprintf(&b, " (%s)", g.Reason)
-			}
-		}
-	}
-	return b.String()
 }

@@ -24,6 +24,7 @@ func board(p rampart.Progress, now time.Time, paint brush) []string {
 	lines := []string{heading(p, now), phases(p, paint)}
 	lines = append(lines, standing(p, now, paint)...)
 	lines = append(lines, gateLines(p, paint)...)
+	lines = append(lines, evidenceLines(p, paint)...)
 	if next := starter.NextInWords(p, now); next != "" {
 		lines = append(lines, "next: "+next)
 	}
@@ -173,21 +174,23 @@ func gateLines(p rampart.Progress, paint brush) []string {
 			line = paint(dim, line)
 		}
 		lines = append(lines, strings.TrimRight(line, " "))
+		if besides := g.Besides(); besides != "" {
+			lines = append(lines, paint(dim, row("", printable(besides))))
+		}
 	}
 	return lines
 }
 
 // gateWhat says what a gate measured.
 func gateWhat(g rampart.GateVerdict) string {
-	bare := strings.TrimPrefix(strings.TrimPrefix(printable(g.Reason), g.Gate), ":")
-	bare, _, _ = strings.Cut(bare, ", evidence ") // of which gateNote tells
+	bare, _, _ := strings.Cut(printable(g.Found()), ", evidence ") // of which gateNote tells
 	switch {
 	case g.Word == rampart.NotApplicable:
 		return "not asked at this exposure"
 	case g.Value != nil && g.Low != nil && g.High != nil:
 		return fmt.Sprintf("%.2fx on/off (%.2f–%.2f)", *g.Value, *g.Low, *g.High)
 	case bare != "":
-		return strings.TrimSpace(bare)
+		return bare
 	case g.Value != nil:
 		return fmt.Sprintf("%.4g", *g.Value)
 	}

@@ -94,6 +94,19 @@ func TestBoard(t *testing.T) {
 			p.Plan.Stages, p.Plan.Finish = []rampart.Stage{{Phase: rampart.Debug, Steps: []rampart.Step{{Percent: 1000, Hold: rampart.Duration(20 * time.Second)}}}}, nil
 			p.StartedAt, p.Step, p.Hold, p.Held = ago(12*time.Second), 0, rampart.Duration(20*time.Second), rampart.Duration(10*time.Second)
 		})},
+		{"a cohort is worse than chance, and the ramp has come to a decision", ramping(func(p *rampart.Progress) {
+			g := &p.Verdict.Gates[0]
+			g.OnN, g.OffN, g.Phi, g.Part = 61_234, 1_163_446, 1.83, "region=eu-west-1"
+			p.Verdict.SampleRatio = &rampart.SampleRatio{On: 61_234, Off: 551_106, Expected: 0.1}
+			p.Verdict.Recommended = &rampart.Recommendation{Percent: 4000, Reason: "harm of errors is at most 1.12x"}
+			p.Decision = &rampart.RampDecision{Word: rampart.Inconclusive, Reason: "completed checkouts may be better", Fraction: 0.62, Goals: []rampart.GoalVerdict{
+				{Goal: "completed checkouts", Word: rampart.Inconclusive, Reason: "completed checkouts +1.1 % (-0.4 to +2.6), 2 % wanted"},
+			}}
+		})},
+		{"the arms do not match", ramping(func(p *rampart.Progress) {
+			p.State, p.Note = rampart.Held, "held at 10 %, because the sample ratio does not match: 712 of 10,000 new units on, 1,000 expected"
+			p.Verdict.SampleRatio = &rampart.SampleRatio{On: 712, Off: 9288, Mismatch: true, Reason: "712 of 10,000 new units on, 1,000 expected"}
+		})},
 		{"events are too few for a ratio", ramping(func(p *rampart.Progress) {
 			p.Verdict.Gates[0] = rampart.GateVerdict{Gate: "errors", Kind: rampart.KindRatio, Word: rampart.Holding, Share: 0.009, LogE: -1, Power: 0.34,
 				Reason: "errors 5 of 1428 on, 114 of 26572 off, evidence 0.9 % of limit"}
