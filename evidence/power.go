@@ -34,23 +34,23 @@ func (f Flow) Information(rho float64) float64 {
 	return c.information(f.N1, f.N0, f.Base, min(rho, f.most()), common) / max(1, f.Phi)
 }
 
-// mostRatio bounds the search for what can be seen: nobody plans for more.
-const mostRatio = 1000
+// MostRatio bounds the search for what can be seen: nobody plans for more.
+const MostRatio = 1000
 
 // most is the greatest rate ratio that there can be: not more units can be bad than
 // there are.
 func (f Flow) most() float64 {
 	if f.Rate || f.LowerIsWorse || f.Base <= 0 {
-		return mostRatio
+		return MostRatio
 	}
-	return max(1, min(mostRatio, 1/f.Base))
+	return max(1, min(MostRatio, 1/f.Base))
 }
 
 // Detectable is the least rate ratio of harm that so many ticks could have shown, by
 // the rule that lets a gate pass: their Information is [InformationNeeded]. It is +Inf
 // where they show nothing.
 func (f Flow) Detectable(level, ticks float64) float64 {
-	return leastRatio(1+f.Margin, f.most(), InformationNeeded(level, 1), func(rho float64) float64 {
+	return LeastRatio(1+f.Margin, f.most(), InformationNeeded(level, 1), func(rho float64) float64 {
 		return ticks * f.Information(rho)
 	})
 }
@@ -85,7 +85,7 @@ func LineInformation(n, p, line float64) float64 {
 // LineDetectable is the least rate of events that n units could have shown to be above
 // the line, by the rule that lets a gate pass. It is +Inf where there is none.
 func LineDetectable(n, line, level float64) float64 {
-	return line * leastRatio(1, 1/line, InformationNeeded(level, 1), func(rho float64) float64 {
+	return line * LeastRatio(1, 1/line, InformationNeeded(level, 1), func(rho float64) float64 {
 		return LineInformation(n, rho*line, line)
 	})
 }
@@ -129,13 +129,13 @@ func RampEffect(alpha, power, variance, share, units float64) float64 {
 // same effect: 5.3 at 95 to 5.
 func HoldoutCost(share float64) float64 { return 1 / (4 * share * (1 - share)) }
 
-// leastRatio finds where a rising function of a ratio reaches what is needed, to a
-// relative precision that nobody reads.
-func leastRatio(lo, hi, needed float64, of func(rho float64) float64) float64 {
+// LeastRatio finds the ratio from which on a function that rises between lo and hi is
+// what is needed: +Inf where it never is.
+func LeastRatio(lo, hi, needed float64, of func(rho float64) float64) float64 {
 	if hi <= lo || of(hi) < needed {
 		return math.Inf(1)
 	}
-	for range 60 {
+	for range 60 { // to a precision that nobody reads
 		mid := math.Sqrt(lo * hi)
 		if of(mid) < needed {
 			lo = mid

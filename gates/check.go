@@ -12,9 +12,9 @@ import (
 // checkedBack is how far back a check looks for series: a quiet night is no mistake.
 const checkedBack = 24 * time.Hour
 
-// Check asks Prometheus about what the gates of a plan name: whether metrics are
-// there and tell the arms apart, and whether queries have one value. The error means
-// that Prometheus did not answer.
+// Check asks Prometheus about what the gates and goals of a plan name: whether metrics are
+// there and tell the arms apart, whether histograms have edges where requests are, and
+// whether queries have one value. The error means that Prometheus did not answer.
 //
 // A metric that is not there is a warning only: Rampart's own appear with the first
 // launch that services know of.
@@ -27,6 +27,9 @@ func (p *Prometheus) Check(ctx context.Context, plan rampart.Plan) (rampart.Mist
 		for j, g := range s.Gates {
 			c.gate(ctx, fmt.Sprintf("stages[%d].gates[%d]", i, j), g)
 		}
+	}
+	for i, g := range plan.Goals {
+		c.gate(ctx, fmt.Sprintf("goals[%d]", i), rampart.Gate{Ratio: g.Ratio, Mean: g.Mean})
 	}
 	return c.found, c.err
 }
@@ -49,8 +52,10 @@ func (c *checker) gate(ctx context.Context, path string, g rampart.Gate) {
 	case g.Mean != nil:
 		c.counter(ctx, path+".mean.value", g.Mean.Value, true)
 		c.counter(ctx, path+".mean.of", g.Mean.Of, true)
+		c.buckets(ctx, path+".mean.of", g.Mean.Of)
 	case g.Latency != nil:
 		c.counter(ctx, path+".latency.histogram", bucketsOf(g.Latency.Histogram), true)
+		c.edges(ctx, path+".latency.histogram", bucketsOf(g.Latency.Histogram))
 	case g.Objective != nil:
 		c.counter(ctx, path+".objective.events", g.Objective.Events, false)
 		c.counter(ctx, path+".objective.of", g.Objective.Of, false)
@@ -81,6 +86,30 @@ func (c *checker) counter(ctx context.Context, path, text string, arms bool) {
 		c.mistake(path, false, "count it with rampart's client, which adds flag and arm", "%s has no label flag", sel.metric)
 	case arms && !c.there(ctx, labelled.with("arm", "!=", "")):
 		c.mistake(path, false, "count it with rampart's client, which adds flag and arm", "%s has no label arm", sel.metric)
+	}
+}
+
+// buckets checks that a counter is one of units by telemetry bucket: how much the mean
+// of a value is off can be told from nothing else.
+func (c *checker) buckets(ctx context.Context, path, text string) {
+	sel, err := parseSelector(text)
+	if err == nil && c.there(ctx, sel) && !c.there(ctx, sel.with("bucket", "!=", "")) {
+		c.mistake(path, false, "count it with rampart's client, which adds bucket", "%s has no label bucket", sel.metric)
+	}
+}
+
+// edges checks that a histogram has edges near the quantiles that a gate compares at.
+// Which they are is known from what was counted of late, in both arms and in neither.
+func (c *checker) edges(ctx context.Context, path, text string) {
+	sel, err := parseSelector(text)
+	if err != nil || c.err != nil {
+		return // told by counter
+	}
+	var upTo byLabel
+	upTo, c.err = c.p.by(ctx, "le", fmt.Sprintf("sum by (le) (increase(%s[%dms]))", sel, checkedBack.Milliseconds()), c.now)
+	h := histogramOf(upTo)
+	if wrong := h.mistaken(sel.metric); wrong != "" {
+		c.mistake(path, true, h.hint(), "%s", wrong)
 	}
 }
 

@@ -20,7 +20,7 @@ func (a *app) planCommand() *cobra.Command {
 		Args:  a.noSuch,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(a.planNewCommand(), a.planCheckCommand(), a.planShowCommand(), a.planSchemaCommand())
+	c.AddCommand(a.planNewCommand(), a.planCheckCommand(), a.planShowCommand(), a.planPowerCommand(), a.planSchemaCommand())
 	return c
 }
 
