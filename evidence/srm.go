@@ -168,9 +168,9 @@ func (r *SampleRatio) weigh(u NewUnits) {
 }
 
 // surely widens a dispersion over twenty buckets of two arms to the upper end of its
-// 99 % interval: 38 over the lower percentile of chi-squared with 38 degrees of
-// freedom. A level of one in a thousand does not bear a phi that is too low by chance.
-const surely = 1.84
+// interval: 38 over the fifth percentile of chi-squared with 38 degrees of freedom. A
+// level of one in a thousand does not bear a phi that is too low by chance.
+const surely = 1.53
 
 // repeats is how often each unit may have been counted.
 func (r *SampleRatio) repeats() float64 {
