@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/rampart-dev/rampart/bench/figure"
 	"github.com/rampart-dev/rampart/evidence/sim"
@@ -183,12 +182,8 @@ func (b *bench) compareIn(ctx context.Context, r *report, title, file string, ca
 		title: title, x: "harm: how many times as frequent", y: "ticks until turned back", logX: true, logY: true,
 		lines: append(lines, bound),
 	})
-	printed := []string{strings.Join(head, "\t")}
-	for _, row := range append([][]string{limit}, rows...) {
-		printed = append(printed, strings.Join(row, "\t"))
-	}
 	fmt.Fprintf(b.out, "\n  %s\n", title)
-	b.table(printed...)
+	b.print(head, append([][]string{limit}, rows...))
 	return nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/rampart-dev/rampart/bench/figure"
@@ -51,7 +50,7 @@ func (b *bench) harms(ctx context.Context) ([]figure.Figure, error) {
 			row = append(row, cell)
 		}
 		rows = append(rows, row)
-		b.table(strings.Join(head, "\t"), strings.Join(row, "\t"))
+		b.print(head, [][]string{row})
 	}
 	r.section("By size and onset", "", head, rows)
 	return nil, r.write()

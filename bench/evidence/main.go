@@ -34,7 +34,7 @@ type benchmark struct {
 	run   func(*bench, context.Context) ([]figure.Figure, error)
 }
 
-var all = []benchmark{delays, slowTail, speed, reverts, harms}
+var all = []benchmark{delays, slowTail, speed, reverts, harms, decisions}
 
 // bench is one run of this program.
 type bench struct {
@@ -147,6 +147,15 @@ func (b *bench) each(ctx context.Context, runs int, do func(run int) error) erro
 	default:
 		return ctx.Err()
 	}
+}
+
+// print prints a table.
+func (b *bench) print(head []string, rows [][]string) {
+	text := []string{strings.Join(head, "\t")}
+	for _, row := range rows {
+		text = append(text, strings.Join(row, "\t"))
+	}
+	b.table(text...)
 }
 
 // table prints rows of cells that are separated by tabs.

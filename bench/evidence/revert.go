@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/rampart-dev/rampart/bench/figure"
 	"github.com/rampart-dev/rampart/evidence/sim"
@@ -54,7 +53,7 @@ func (b *bench) reverts(ctx context.Context) ([]figure.Figure, error) {
 			fmt.Sprintf("%.1f of %d", float64(robust)/float64(runs), len(p.Gates)),
 		})
 		bars = append(bars, bar{w.Name, 100 * got, 100 * low, 100 * high})
-		b.table(strings.Join(head, "\t"), strings.Join(rows[len(rows)-1], "\t"))
+		b.print(head, rows[len(rows)-1:])
 	}
 	r.section("By world", "", head, rows)
 	r.bars("false-reverts", "Harmless launches turned back, percent", bars, 5)

@@ -63,18 +63,19 @@ func (s *stream) next() evidence.Tick {
 
 // slow draws the next tick of a histogram: for each edge the requests slower than it.
 // Harm is that those slower than the p99 are Rho times as frequent.
-func (s *stream) slow() (slower [edges]evidence.Tick) {
+func (s *stream) slow() []evidence.PartTick {
 	frame := s.frame()
 	on := between
 	if s.i > s.Onset {
 		on[edges] *= s.Rho
 		on[edges-1] -= on[edges] - between[edges]
 	}
+	slower := make([]evidence.PartTick, edges)
 	var x1, x0 float64
 	for bin := edges; bin > 0; bin-- {
 		x1 += s.d.poisson(frame.N1 * on[bin])
 		x0 += s.d.poisson(frame.N0 * between[bin])
-		slower[bin-1] = frame
+		slower[bin-1] = evidence.PartTick{Part: edgeNames[bin-1], Tick: frame}
 		slower[bin-1].X1, slower[bin-1].X0 = min(x1, frame.N1), min(x0, frame.N0)
 	}
 	return slower

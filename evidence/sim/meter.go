@@ -10,12 +10,12 @@ type meter struct {
 	crowd   *crowd  // nil: users are all alike
 	scrape  *scrape // nil: everything that happens is counted
 	buckets evidence.Buckets
-	slower  [edges]evidence.Tick
+	slower  [edges]evidence.PartTick
 }
 
 func newMeter(d draw, w World, p Plan, g Gate) *meter {
 	m := &meter{gate: g}
-	if w.Users > 0 && g.Kind == Ratio {
+	if w.Users > 0 && g.Kind != Latency {
 		m.crowd = newCrowd(d, w, p)
 	}
 	if w.Faults {
@@ -89,10 +89,9 @@ var between = [edges + 1]float64{0.5, 0.4, 0.05, 0.04, 0.01}
 
 // latency draws one tick of requests, of which each edge sees those that are slower
 // than it. Harm makes requests slower than the p90 as much more frequent as it says.
-func (m *meter) latency(d draw, in interval) (slower *[edges]evidence.Tick, ok bool) {
+func (m *meter) latency(d draw, in interval) (slower []evidence.PartTick, ok bool) {
 	units := m.gate.Traffic * in.seconds * in.traffic
 	on, off := slowness(in.rho*in.shared), slowness(in.shared)
-	m.slower = [edges]evidence.Tick{}
 	var x1, x0 float64
 	for bin := edges; bin >= 0; bin-- {
 		x1 += d.poisson(units * in.exposure * on[bin])
@@ -102,9 +101,9 @@ func (m *meter) latency(d draw, in interval) (slower *[edges]evidence.Tick, ok b
 		}
 	}
 	for i := range m.slower {
-		m.slower[i].At, m.slower[i].N1, m.slower[i].N0 = in.at, x1, x0
+		m.slower[i].Part, m.slower[i].At, m.slower[i].N1, m.slower[i].N0 = edgeNames[i], in.at, x1, x0
 	}
-	return &m.slower, x1 > 0 && x0 > 0
+	return m.slower[:], x1 > 0 && x0 > 0
 }
 
 // slowness is the share of requests by bin where those slower than the p90 are rho

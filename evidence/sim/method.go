@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/rampart-dev/rampart/evidence"
@@ -103,37 +102,22 @@ func gateOf(c Case, cfg evidence.Config) *evidence.Gate {
 }
 
 // FindSlow runs Rampart's latency gate on a stream whose slowest requests become more
-// frequent: the mean of four edges, each with a quarter of the level.
+// frequent: the mean of four edges.
 func FindSlow(c Case, seed, run uint64) Finding {
 	s := c.stream(seed, run)
-	quarter := c
-	quarter.Alpha /= edges
-	var gates [edges]*evidence.Gate
-	for i := range gates {
-		gates[i] = gateOf(quarter, evidence.Config{Grid: evidence.LatencyGrid(), Schedule: c.schedule()})
+	l, err := evidence.NewLaunch(evidence.Budget{}, evidence.GateSpec{
+		Name: "latency", Level: c.Alpha, Parts: edgeNames,
+		Ratio: evidence.Config{Grid: evidence.LatencyGrid(), Schedule: c.schedule()},
+	})
+	if err != nil {
+		panic(fmt.Sprintf("sim: %s", err)) // the configuration is ours
 	}
-	limit := -math.Log(c.Alpha)
+	g := l.Gate("latency")
 	for tick := 1; tick <= c.Ticks; tick++ {
-		slower := s.slow()
-		e := math.Inf(-1)
-		for i, g := range gates {
-			_, _ = g.Fold(slower[i], early)
-			e = logAdd(e, g.LogE()-math.Log(edges))
-		}
-		if e >= limit-1e-12 {
+		_, _ = g.FoldParts(s.slow(), early) // the stream has possible counts only
+		if g.Reached() {
 			return Finding{Found: true, False: c.Rho <= 1 || tick <= c.Onset, Delay: tick - c.Onset}
 		}
 	}
 	return Finding{Delay: c.Ticks - c.Onset}
-}
-
-// logAdd is ln(e^a + e^b).
-func logAdd(a, b float64) float64 {
-	if a < b {
-		a, b = b, a
-	}
-	if math.IsInf(b, -1) {
-		return a
-	}
-	return a + math.Log1p(math.Exp(b-a))
 }

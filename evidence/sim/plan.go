@@ -35,6 +35,8 @@ type Kind string
 const (
 	Ratio   Kind = "ratio"   // events per unit
 	Latency Kind = "latency" // requests slower than four edges: the p50, p90, p95 and p99 before the launch
+	// Objective is events per unit of both arms together against an absolute line.
+	Objective Kind = "objective"
 )
 
 // A Gate is one gate of the plan, and what its metric is like without harm.
@@ -44,6 +46,7 @@ type Gate struct {
 	Weight       float64 // share of the error budget; 0 shares what is left
 	Traffic      float64 // units a second, both arms together
 	Rate         float64 // events per unit; of latency it is ignored
+	Bad          float64 // of an objective: the share of units that may have events
 	Margin       float64
 	LowerIsWorse bool
 }

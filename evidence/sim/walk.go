@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/rampart-dev/rampart/evidence"
@@ -52,7 +51,7 @@ func Walk(p Plan, w World, h Harm, seed, run uint64) (Outcome, error) {
 			break
 		}
 	}
-	for _, g := range l.evidence.Gates() {
+	for _, g := range l.gates {
 		if g.Phi() > suspicious {
 			l.out.Robust++
 		}
@@ -72,77 +71,60 @@ type launch struct {
 	weather  weather
 	meters   []*meter
 	evidence *evidence.Launch
-	gates    [][]*evidence.Gate // by meter; of latency one an edge
+	gates    []*evidence.Gate // by meter
 	at       time.Duration
 	out      Outcome
 }
 
-// prepare learns what the shadow period teaches, and starts the evidence.
+// prepare starts the evidence, and learns what the shadow period teaches.
 func (l *launch) prepare(w World) error {
 	schedule := l.schedule()
 	var specs []evidence.GateSpec
-	for _, g := range weighed(l.Gates) {
-		m := newMeter(l.d, w, l.Plan, g)
-		l.meters = append(l.meters, m)
-		ratio := evidence.Config{Schedule: schedule, Margin: g.Margin, LowerIsWorse: g.LowerIsWorse}
-		if g.Kind == Latency {
-			// The mean of its edges inside the gate is a sum of edges that have a
-			// quarter of its weight each.
-			ratio.Grid = evidence.LatencyGrid()
-			for i := range edges {
-				specs = append(specs, evidence.GateSpec{Name: fmt.Sprintf("%s/%d", g.Name, i), Weight: g.Weight / edges, Ratio: ratio})
-			}
-			continue
-		}
-		specs = append(specs, evidence.GateSpec{Name: g.Name, Weight: g.Weight, Ratio: ratio, Phi: l.learn(m)})
+	for _, g := range l.Gates {
+		l.meters = append(l.meters, newMeter(l.d, w, l.Plan, g))
+		specs = append(specs, g.spec(schedule))
 	}
 	var err error
 	if l.evidence, err = evidence.NewLaunch(evidence.Budget{Alpha: l.Alpha}, specs...); err != nil {
 		return fmt.Errorf("simulate: %w", err)
 	}
-	all := l.evidence.Gates()
-	for _, m := range l.meters {
-		n := 1
-		if m.gate.Kind == Latency {
-			n = edges
+	l.gates = l.evidence.Gates()
+	for i, m := range l.meters {
+		if err := l.learn(l.gates[i], m); err != nil {
+			return fmt.Errorf("simulate: %w", err)
 		}
-		l.gates, all = append(l.gates, all[:n]), all[n:]
 	}
 	return nil
 }
 
-// weighed gives the gates without a weight equal shares of what the others and the
-// reserve leave.
-func weighed(gates []Gate) []Gate {
-	left, open := 1-evidence.DefaultReserve, 0
-	for _, g := range gates {
-		left -= g.Weight
-		if g.Weight == 0 {
-			open++
-		}
+// edgeNames name the edges of a latency gate.
+var edgeNames = []string{"p50", "p90", "p95", "p99"}
+
+// spec is the gate as package gates would enroll it.
+func (g Gate) spec(schedule evidence.Schedule) evidence.GateSpec {
+	s := evidence.GateSpec{Name: g.Name, Weight: g.Weight}
+	s.Ratio = evidence.Config{Schedule: schedule, Margin: g.Margin, LowerIsWorse: g.LowerIsWorse}
+	switch g.Kind {
+	case Latency:
+		s.Ratio.Grid, s.Parts = evidence.LatencyGrid(), edgeNames
+	case Objective:
+		s.Ratio = evidence.Config{}
+		s.Line = &evidence.LineConfig{Bad: g.Bad, Schedule: schedule}
 	}
-	out := append([]Gate(nil), gates...)
-	for i := range out {
-		if out[i].Weight == 0 {
-			out[i].Weight = max(0, left) / float64(open)
-		}
-	}
-	return out
+	return s
 }
 
 // learn counts the shadow period: arms are assigned half and half, and everybody is
 // served off. What varies then is overdispersion.
-func (l *launch) learn(m *meter) float64 {
-	if l.Shadow == 0 {
-		return 0
+func (l *launch) learn(g *evidence.Gate, m *meter) error {
+	if l.Shadow == 0 || m.gate.Kind != Ratio {
+		return nil
 	}
 	t, _ := m.ratio(l.d, interval{seconds: l.Shadow.Seconds(), exposure: 0.5, traffic: 1, rate: 1, rho: 1, shared: 1})
 	if m.scrape != nil {
 		m.scrape = new(scrape)
 	}
-	var spread evidence.Dispersion
-	spread.Add(*t.Buckets)
-	return spread.Phi()
+	return g.Learn(*t.Buckets)
 }
 
 // hold counts tick after tick of one step, and looks at the evidence after each.
@@ -173,30 +155,28 @@ func (l *launch) hold(i int, s Step) error {
 func (l *launch) count(k int, m *meter, in interval, moment evidence.Moment) error {
 	in.rho, in.shared = 1, 1
 	harmed := l.harm.Ratio > 1 && l.at >= l.harm.At
-	if harmed && (l.harm.Gate == "" || l.harm.Gate == m.gate.Name) {
+	if harmed && (l.harm.Shared || l.harm.Gate == "" || l.harm.Gate == m.gate.Name) {
 		in.rho = l.harm.Ratio
 		if l.harm.Shared {
 			in.rho, in.shared = 1, l.harm.Ratio
 		}
 	}
+	gate, err := l.gates[k], error(nil)
 	if m.gate.Kind == Latency {
-		slower, ok := m.latency(l.d, in)
-		for e := 0; ok && e < edges; e++ {
-			if _, err := l.gates[k][e].Fold(slower[e], moment); err != nil {
-				return fmt.Errorf("simulate %s: %w", m.gate.Name, err)
-			}
+		if slower, ok := m.latency(l.d, in); ok {
+			_, err = gate.FoldParts(slower, moment)
 		}
-		return nil
+	} else if t, ok := m.ratio(l.d, in); ok {
+		if k == 0 && (harmed || l.harm.Ratio <= 1) {
+			l.out.Units, l.out.Bad = l.out.Units+t.N1, l.out.Bad+t.X1
+		}
+		if m.gate.Kind == Objective {
+			_, err = gate.FoldLine(t, moment)
+		} else {
+			_, err = gate.Fold(t, moment)
+		}
 	}
-	t, ok := m.ratio(l.d, in)
-	if !ok {
-		return nil
-	}
-	if k == 0 && (harmed || l.harm.Ratio <= 1) {
-		l.out.Units += t.N1
-		l.out.Bad += t.X1
-	}
-	if _, err := l.gates[k][0].Fold(t, moment); err != nil {
+	if err != nil {
 		return fmt.Errorf("simulate %s: %w", m.gate.Name, err)
 	}
 	return nil
@@ -204,12 +184,5 @@ func (l *launch) count(k int, m *meter, in interval, moment evidence.Moment) err
 
 func (l *launch) turnBack(step int, at time.Duration, gate string) {
 	l.out.TurnedBack, l.out.Step, l.out.At, l.out.Gate = true, step, at, gate
-	for i, m := range l.meters {
-		for _, g := range l.gates[i] {
-			if g.Name() == gate {
-				l.out.Gate = m.gate.Name
-			}
-		}
-	}
-	l.out.Delay = at - time.Duration(math.Max(0, float64(l.harm.At)))
+	l.out.Delay = at - max(0, l.harm.At)
 }
