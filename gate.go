@@ -73,7 +73,8 @@ type Mean struct {
 	Value  string  `json:"value"` // selector of a counter of values
 	Of     string  `json:"of"`    // selector of a counter of units
 	Worse  Worse   `json:"worse,omitempty"`
-	Detect Percent `json:"detect,omitempty"`
+	Margin Percent `json:"margin,omitempty"` // harm up to this is accepted, of the off arm's mean
+	Detect Percent `json:"detect,omitempty"` // the change that matters, of the off arm's mean; 0 is 5 %
 }
 
 // An Objective is an absolute line for the ratio of bad events, all arms together.
@@ -81,6 +82,9 @@ type Objective struct {
 	Events string  `json:"events"` // bad events
 	Of     string  `json:"of"`
 	Good   Percent `json:"good"` // the share that must be good: 99 %
+	// Budget is the share of the objective's error budget of thirty days that may be
+	// spent while the launch goes on; 0 bounds only how fast it is spent.
+	Budget Percent `json:"budget,omitempty"`
 }
 
 // A Baseline compares a query with its own past. It needs no control arm.

@@ -249,12 +249,13 @@ func (p Plan) LeaseWarn() Duration {
 }
 
 // DetectAt returns the rate ratio that a pass of the gate must have been able to
-// see at an exposure: gross harm while few are exposed, finer harm later.
+// see at an exposure: gross harm while few are exposed, finer harm later. What an
+// objective must see is twice its line, whoever is exposed.
 func (g Gate) DetectAt(exposure Percent) float64 {
 	switch {
 	case g.Detect > 0:
 		return g.Detect
-	case exposure <= 1000:
+	case exposure <= 1000 || g.Objective != nil:
 		return 2
 	}
 	return 1.25

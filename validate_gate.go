@@ -169,7 +169,7 @@ func (c *checker) mean(path string, m *Mean) {
 	}
 	c.selector(path+".value", m.Value)
 	c.selector(path+".of", m.Of)
-	c.direction(path, m.Worse, 0)
+	c.direction(path, m.Worse, m.Margin)
 	if m.Detect != 0 {
 		c.share(path+".detect", m.Detect)
 	}
@@ -183,6 +183,9 @@ func (c *checker) objective(path string, o *Objective) {
 	c.selector(path+".of", o.Of)
 	if o.Good <= 0 || o.Good >= Full {
 		c.wrong(path+".good", "write the share that must be good, such as 99.9", "%s is not between 0 and 100 %%", o.Good)
+	}
+	if o.Budget != 0 {
+		c.share(path+".budget", o.Budget)
 	}
 }
 
