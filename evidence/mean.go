@@ -123,6 +123,11 @@ func (m *Mean) LogE() float64 {
 // Phi is 1: the error comes from the buckets, however much they vary.
 func (m *Mean) Phi() float64 { return 1 }
 
+// Samples tells how many units are in force.
+func (m *Mean) Samples() Samples {
+	return Samples{Ticks: m.s.Ticks, N1: sumOf(&m.s.Units.On), N0: sumOf(&m.s.Units.Off)}
+}
+
 // Information is what the present step could have seen of a change by detect of
 // the mean of the off arm, in nats; see [Mean.Could].
 func (m *Mean) Information() float64 { return m.Could(m.cfg.Detect) }

@@ -54,6 +54,21 @@ func (g *Gate) FoldMean(t MeanTick, at Moment) (bool, error) {
 	return g.noted(m.Fold(t, at))
 }
 
+// Samples tells what was counted since first exposure: of a gate with parts, by the
+// part that CB returns; of a mean, units only.
+func (g *Gate) Samples() Samples {
+	switch own := g.own.(type) {
+	case *Line:
+		return own.Samples()
+	case *Mean:
+		return own.Samples()
+	}
+	if cb := g.CB(); cb != nil {
+		return cb.Samples()
+	}
+	return Samples{}
+}
+
 // noted remembers that the gate reached its limit.
 func (g *Gate) noted(counted bool, err error) (bool, error) {
 	if counted {
