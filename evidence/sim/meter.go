@@ -36,11 +36,22 @@ type interval struct {
 	fates    [pods]fate
 }
 
-// ratio draws one tick of a ratio of events. It reports false where an arm was not
-// heard of, which is no data.
+// ratio draws one tick of a ratio of events, or of a count. It reports false where an
+// arm that has units was not heard of, which is no data.
 func (m *meter) ratio(d draw, in interval) (evidence.Tick, bool) {
+	t := m.events(d, in)
+	if m.gate.Kind == Count {
+		t.N1, t.N0 = in.exposure, 1-in.exposure
+	}
+	return t, (t.N1 > 0 || in.exposure == 0) && (t.N0 > 0 || in.exposure == 1)
+}
+
+func (m *meter) events(d draw, in interval) evidence.Tick {
 	units := m.gate.Traffic * in.seconds * in.traffic
 	rate := min(0.9, m.gate.Rate*in.rate*in.shared)
+	if m.gate.Kind == Count { // as if a thousandth of some units had events
+		units, rate = 1000*m.gate.Rate*in.seconds*in.traffic, min(0.9, in.rate*in.shared/1000)
+	}
 	rho := min(in.rho, 0.95/rate)
 	if m.gate.LowerIsWorse {
 		rho = 1 / in.rho
@@ -54,7 +65,7 @@ func (m *meter) ratio(d draw, in interval) (evidence.Tick, bool) {
 		m.buckets = evidence.Buckets{}
 		d.deal(t.X1, &m.buckets.On)
 		d.deal(t.X0, &m.buckets.Off)
-		return t, t.N1 > 0 && t.N0 > 0
+		return t
 	}
 	if m.crowd != nil {
 		t.X1, t.X0 = m.crowd.events(d, units*rate, in.exposure, rho, &m.buckets.On, &m.buckets.Off)
@@ -63,7 +74,7 @@ func (m *meter) ratio(d draw, in interval) (evidence.Tick, bool) {
 		t.X0 = d.dealt(units*(1-in.exposure)*rate, &m.buckets.Off)
 	}
 	t.N1, t.N0 = t.X1+d.poisson(good1), t.X0+d.poisson(good0)
-	return t, t.N1 > 0 && t.N0 > 0
+	return t
 }
 
 // scraped draws what happens in each process, and what is seen of it.

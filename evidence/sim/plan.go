@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rampart-dev/rampart/evidence"
@@ -28,6 +29,14 @@ type Step struct {
 // compares reports whether both arms have units.
 func (s Step) compares() bool { return s.Exposure > 0 && s.Exposure < 1 }
 
+// asks reports whether a gate is asked in a step.
+func (s Step) asks(g Gate) bool {
+	if g.Phases != nil && !slices.Contains(g.Phases, s.Phase) {
+		return false
+	}
+	return g.Kind == Objective || s.compares()
+}
+
 // A Kind is what a gate of the simulation looks at.
 type Kind string
 
@@ -35,6 +44,7 @@ type Kind string
 const (
 	Ratio   Kind = "ratio"   // events per unit
 	Latency Kind = "latency" // requests slower than four edges: the p50, p90, p95 and p99 before the launch
+	Count   Kind = "count"   // events without units
 	// Objective is events per unit of both arms together against an absolute line.
 	Objective Kind = "objective"
 )
@@ -45,10 +55,11 @@ type Gate struct {
 	Kind         Kind
 	Weight       float64 // share of the error budget; 0 shares what is left
 	Traffic      float64 // units a second, both arms together
-	Rate         float64 // events per unit; of latency it is ignored
+	Rate         float64 // events per unit; of a count, events a second; of latency it is ignored
 	Bad          float64 // of an objective: the share of units that may have events
 	Margin       float64
 	LowerIsWorse bool
+	Phases       []int // in which it is asked; nil: in all
 }
 
 // Standard is the launch of which the share of false reverts is promised: five

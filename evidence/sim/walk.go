@@ -2,6 +2,8 @@ package sim
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/rampart-dev/rampart/evidence"
@@ -24,8 +26,9 @@ type Outcome struct {
 	// Since harm began in the step of that time, or since the launch began where it
 	// was harmless.
 	Delay time.Duration
-	Units float64 // of the first gate, on, that were exposed to harm; without harm: that were on
-	Bad   float64 // its events among them
+	// Units are those of the gate that harm is done to that were on since then, and Bad
+	// its events among them. Where all gates are, or none, they are the first gate's.
+	Units, Bad float64
 	// Robust is how many gates took their counts for overdispersed.
 	Robust int
 }
@@ -72,6 +75,7 @@ type launch struct {
 	meters   []*meter
 	evidence *evidence.Launch
 	gates    []*evidence.Gate // by meter
+	felt     int              // the gate that is harmed, or the first
 	at       time.Duration
 	out      Outcome
 }
@@ -89,6 +93,7 @@ func (l *launch) prepare(w World) error {
 		return fmt.Errorf("simulate: %w", err)
 	}
 	l.gates = l.evidence.Gates()
+	l.felt = max(0, slices.IndexFunc(l.Gates, func(g Gate) bool { return g.Name == l.harm.Gate }))
 	for i, m := range l.meters {
 		if err := l.learn(l.gates[i], m); err != nil {
 			return fmt.Errorf("simulate: %w", err)
@@ -110,6 +115,8 @@ func (g Gate) spec(schedule evidence.Schedule) evidence.GateSpec {
 	case Objective:
 		s.Ratio = evidence.Config{}
 		s.Line = &evidence.LineConfig{Bad: g.Bad, Schedule: schedule}
+	case Count:
+		s.Ratio.Rate = true
 	}
 	return s
 }
@@ -117,7 +124,7 @@ func (g Gate) spec(schedule evidence.Schedule) evidence.GateSpec {
 // learn counts the shadow period: arms are assigned half and half, and everybody is
 // served off. What varies then is overdispersion.
 func (l *launch) learn(g *evidence.Gate, m *meter) error {
-	if l.Shadow == 0 || m.gate.Kind != Ratio {
+	if l.Shadow == 0 || m.gate.Kind == Latency || m.gate.Kind == Objective {
 		return nil
 	}
 	t, _ := m.ratio(l.d, interval{seconds: l.Shadow.Seconds(), exposure: 0.5, traffic: 1, rate: 1, rho: 1, shared: 1})
@@ -127,25 +134,52 @@ func (l *launch) learn(g *evidence.Gate, m *meter) error {
 	return g.Learn(*t.Buckets)
 }
 
+// Ticks draws what one gate counts in one harmless launch, tick by tick.
+func Ticks(p Plan, w World, gate int, seed, run uint64) iter.Seq[evidence.Tick] {
+	return func(yield func(evidence.Tick) bool) {
+		d := newDraw(seed, run)
+		weather, m := w.weather(d, p), newMeter(d, w, p, p.Gates[gate])
+		var at time.Duration
+		for _, s := range p.Steps {
+			for end := at + s.Hold; at < end; at += s.Every {
+				in := weather.interval(d, s, at)
+				if t, ok := m.ratio(d, in); ok && s.asks(m.gate) && !yield(t) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// interval is the tick of a step that begins at a time.
+func (w *weather) interval(d draw, s Step, at time.Duration) interval {
+	in := interval{
+		at: (at + s.Every).Milliseconds(), seconds: s.Every.Seconds(), exposure: s.Exposure,
+		rho: 1, shared: 1, fates: fates(d, s.Every),
+	}
+	in.traffic, in.rate = w.at(at, at+s.Every)
+	return in
+}
+
 // hold counts tick after tick of one step, and looks at the evidence after each.
 func (l *launch) hold(i int, s Step) error {
 	end := l.at + s.Hold
+	if !slices.ContainsFunc(l.Gates, s.asks) {
+		l.at = end
+	}
 	for ; l.at < end && !l.out.TurnedBack; l.at += s.Every {
-		if !s.compares() {
-			l.at = end
-			break
-		}
-		until := l.at + s.Every
-		in := interval{at: until.Milliseconds(), seconds: s.Every.Seconds(), exposure: s.Exposure, fates: fates(l.d, s.Every)}
-		in.traffic, in.rate = l.weather.at(l.at, until)
+		in := l.weather.interval(l.d, s, l.at)
 		moment := evidence.Moment{Phase: s.Phase, Step: i, Restart: s.Restart, Detect: s.Detect}
 		for k, m := range l.meters {
+			if !s.asks(m.gate) {
+				continue
+			}
 			if err := l.count(k, m, in, moment); err != nil {
 				return err
 			}
 		}
 		if look := l.evidence.Look(in.at); look.Reached {
-			l.turnBack(i, until, look.Gate)
+			l.turnBack(i, l.at+s.Every, look.Gate)
 		}
 	}
 	return nil
@@ -153,7 +187,6 @@ func (l *launch) hold(i int, s Step) error {
 
 // count draws the tick of one gate and folds it.
 func (l *launch) count(k int, m *meter, in interval, moment evidence.Moment) error {
-	in.rho, in.shared = 1, 1
 	harmed := l.harm.Ratio > 1 && l.at >= l.harm.At
 	if harmed && (l.harm.Shared || l.harm.Gate == "" || l.harm.Gate == m.gate.Name) {
 		in.rho = l.harm.Ratio
@@ -167,7 +200,7 @@ func (l *launch) count(k int, m *meter, in interval, moment evidence.Moment) err
 			_, err = gate.FoldParts(slower, moment)
 		}
 	} else if t, ok := m.ratio(l.d, in); ok {
-		if k == 0 && (harmed || l.harm.Ratio <= 1) {
+		if k == l.felt && (harmed || l.harm.Ratio <= 1) {
 			l.out.Units, l.out.Bad = l.out.Units+t.N1, l.out.Bad+t.X1
 		}
 		if m.gate.Kind == Objective {
