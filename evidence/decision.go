@@ -195,13 +195,13 @@ const maxRemembered = 4096
 
 // boundsOf returns the bounds of all looks of a test at a level.
 func (d *Decider) boundsOf(t *GoalTest, level float64) ([]float64, error) {
-	key := string(t.pack()) + fmt.Sprint(level, t.spent)
-	if known, ok := d.bounds[key]; ok {
-		return known, nil
-	}
 	spent, information := make([]float64, len(t.looks)), make([]float64, len(t.looks))
 	for i, l := range t.looks {
 		spent[i], information[i] = l.Fraction, l.Information
+	}
+	key := fmt.Sprint(level, t.spent, spent, information)
+	if known, ok := d.bounds[key]; ok {
+		return known, nil
 	}
 	bounds, err := d.spending.BoundsOver(t.spent, spent, information, level)
 	if err != nil {

@@ -58,7 +58,9 @@ type Estimate struct {
 // Over buckets it is the ratio estimator: R = sum x_b / sum n_b in each arm, whose
 // error comes from the residuals x_b - R n_b, so that it holds whatever single users
 // do, for values as for counts. An arm with an empty bucket has no such error. Without
-// buckets the events are taken for independent: binomial, one a unit at most.
+// buckets the events are taken for independent: binomial, one a unit at most. The error
+// has the degrees of freedom of one arm, which is the safe side: both have as many, and
+// where one of them has most of the error, the other adds none.
 // Source: Cochran, "Sampling Techniques", chapter 6.
 func EstimateRatio(events, units *Sums) (Estimate, error) {
 	e := Estimate{Events: 1 / (1/events.on + 1/events.off)}
@@ -78,10 +80,7 @@ func EstimateRatio(events, units *Sums) (Estimate, error) {
 	if err != nil {
 		return Estimate{}, err
 	}
-	e.SE = math.Sqrt(on + off)
-	if df > 0 && e.SE > 0 { // Welch and Satterthwaite
-		e.DF = df * (on + off) * (on + off) / (on*on + off*off)
-	}
+	e.SE, e.DF = math.Sqrt(on+off), df
 	if !(e.SE > 0) {
 		return Estimate{}, fmt.Errorf("the buckets do not vary, so that no error can be told from them")
 	}
