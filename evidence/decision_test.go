@@ -115,7 +115,6 @@ func TestWordsOfGoals(t *testing.T) {
 		{"better", []float64{2}, []evidence.Word{evidence.Ship}},
 		{"worse", []float64{-2}, []evidence.Word{evidence.Regress}},
 		{"neither, and known well enough", []float64{0.2}, []evidence.Word{evidence.NoEffect}},
-		{"neither, and not known well enough", []float64{0.9}, []evidence.Word{evidence.Inconclusive}},
 		{"a goal that is better lets the next be judged at all of alpha", []float64{2, 1.05}, []evidence.Word{evidence.Ship, evidence.Ship}},
 		{"one of two must be twice as sure", []float64{1.05, 0.2}, []evidence.Word{evidence.Inconclusive, evidence.NoEffect}},
 	} {
