@@ -42,8 +42,10 @@ type GateSpec struct {
 //
 //   - where phi of before first exposure is known, the mean of the CB tempered by
 //     phi and of the robust form;
-//   - where it is not, the robust form alone, as soon as the present phase has
-//     events enough for it, and the tempered CB until then;
+//   - where it is not, the tempered CB until phi is so large that it is surely no
+//     noise and the present phase has events enough, and from then on, again from
+//     the lesser of the two values, the robust form alone: a phi that is only just
+//     being learnt may be much too small;
 //   - where ticks have no buckets, the tempered CB.
 //
 // A gate with parts is their mean, with weights that were fixed before the tick
@@ -85,6 +87,9 @@ type gateState struct {
 const (
 	// temperAbove is the phi from which counts are taken for overdispersed.
 	temperAbove = 1.2
+	// aloneAbove is three standard errors above 1: Poisson counts have a phi of
+	// 1 +- sqrt(2/38) over the buckets of two arms.
+	aloneAbove = 1.69
 	// learnEvents is how many events must have been seen before first exposure for
 	// phi to be known: of fewer, noise is most of it.
 	learnEvents = 200
@@ -231,7 +236,7 @@ func (g *Gate) count(t PartTick, m Moment) error {
 }
 
 // temper switches the gate over at the first tick that shows overdispersion, and
-// once more when a robust form that is to stand alone has events enough.
+// once more when the robust form is to stand alone.
 func (g *Gate) temper() {
 	phi := g.overdispersed()
 	if !g.s.Tempered {
@@ -247,7 +252,7 @@ func (g *Gate) temper() {
 			}
 		}
 	}
-	if g.phi == 0 && !g.s.Alone && g.robust != nil && g.robust.started() {
+	if g.phi == 0 && !g.s.Alone && phi > aloneAbove && g.robust != nil && g.robust.started() {
 		before := g.sober() + g.s.Offset
 		g.s.Alone = true
 		g.s.Offset = min(0, before-g.sober())
@@ -303,15 +308,16 @@ func (g *Gate) logE(p *part) float64 {
 	return p.logE(g.s.Tempered, g.Phi())
 }
 
-// Part names the part with the greatest share of the gate's evidence, and returns
-// its conditional binomial, to be read. The name is empty where that is everything
-// together.
+// Part names the part that most points to harm, by itself and whatever its weight,
+// and returns its conditional binomial, to be read. The name is empty where that is
+// everything together: harm to one cohort shows more clearly in it than in the whole,
+// and harm to all of them less.
 func (g *Gate) Part() (string, *CB) {
 	var most *part
-	var share float64
+	var points float64
 	for _, p := range g.parts {
-		if e := math.Log(p.weight) + g.logE(p); most == nil || e > share {
-			most, share = p, e
+		if e := p.tempered(g.Phi()); most == nil || e > points {
+			most, points = p, e
 		}
 	}
 	if most == nil {
