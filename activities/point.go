@@ -10,7 +10,7 @@ func (m *Memory) point(in WatchInput) flagstore.Point {
 	_, share := m.overall()
 	p := flagstore.Point{At: m.Tick, Phase: in.Phase, Exposure: in.Exposure, Word: m.Verdict.Word, Share: share}
 	if r := m.Verdict.SampleRatio; r != nil {
-		p.SampleRatio = &flagstore.SampleRatio{On: r.On, Off: r.Off, LogE: r.LogE}
+		p.SampleRatio = &flagstore.RatioPoint{On: r.On, Off: r.Off, LogE: r.LogE}
 	}
 	for _, g := range m.Verdict.Gates {
 		if g.Word == rampart.NotApplicable && g.LogE == 0 {

@@ -124,7 +124,7 @@ func unpack(all []Point, packed string, fields map[string]string) ([]Point, erro
 func (l layout) read(s *scanner) (Point, error) {
 	p := Point{At: int64(s.uvarint()), Phase: l.Phase, Exposure: rampart.Percent(s.uvarint()), Word: s.word(), Share: s.figure()}
 	if s.byte() == 1 {
-		p.SampleRatio = &SampleRatio{On: int64(s.uvarint()), Off: int64(s.uvarint()), LogE: s.figure()}
+		p.SampleRatio = &RatioPoint{On: int64(s.uvarint()), Off: int64(s.uvarint()), LogE: s.figure()}
 	}
 	for _, of := range l.Gates {
 		g := GatePoint{Gate: of.Gate, Kind: of.Kind, Word: s.word()}

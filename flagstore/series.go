@@ -26,12 +26,12 @@ type Point struct {
 	Exposure    rampart.Percent `json:"exposure"`
 	Word        rampart.Word    `json:"word"`
 	Share       float64         `json:"share,omitempty"`       // of the launch's limit that its evidence has reached
-	SampleRatio *SampleRatio    `json:"sampleRatio,omitempty"` // of the arms
+	SampleRatio *RatioPoint     `json:"sampleRatio,omitempty"` // of the arms
 	Gates       []GatePoint     `json:"gates,omitempty"`
 }
 
-// A SampleRatio is that of [rampart.SampleRatio] which changes.
-type SampleRatio struct {
+// A RatioPoint is that of [rampart.SampleRatio] which changes.
+type RatioPoint struct {
 	On   int64   `json:"on"` // units first seen since first exposure
 	Off  int64   `json:"off"`
 	LogE float64 `json:"logE"`

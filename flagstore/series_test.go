@@ -21,7 +21,7 @@ func point(n int) flagstore.Point {
 // full returns a point of a plan with that many gates that compare the arms.
 func full(n, gates int) flagstore.Point {
 	p := point(n)
-	p.Share, p.SampleRatio = 0.0312, &flagstore.SampleRatio{On: 61_200, Off: 1_163_000, LogE: -3.25}
+	p.Share, p.SampleRatio = 0.0312, &flagstore.RatioPoint{On: 61_200, Off: 1_163_000, LogE: -3.25}
 	for i := range gates {
 		p.Gates = append(p.Gates, flagstore.GatePoint{
 			Gate: fmt.Sprintf("errors-of-part-%d", i), Kind: rampart.KindRatio, Word: rampart.Undecided,

@@ -22,12 +22,22 @@ func (a *app) reading(c *cobra.Command) *cobra.Command {
 	return c
 }
 
+// outputs annotates a command that knows a form of output beside table and json.
+const outputs = "outputs"
+
 func (a *app) checkOutput(cmd *cobra.Command) error {
-	if f := cmd.Flags().Lookup("output"); f != nil && a.output != "table" && a.output != "json" {
-		a.current = cmd
-		return rampart.Errorf(rampart.Invalid, "%q is not a form of output", a.output).WithHint("use -o table or -o json")
+	if cmd.Flags().Lookup("output") == nil || a.output == "table" || a.output == "json" {
+		return nil
 	}
-	return nil
+	forms := "-o table or -o json"
+	if more := cmd.Annotations[outputs]; more != "" {
+		if a.output == more {
+			return nil
+		}
+		forms = "-o table, -o json or -o " + more
+	}
+	a.current = cmd
+	return rampart.Errorf(rampart.Invalid, "%q is not a form of output", a.output).WithHint("use %s", forms)
 }
 
 func (a *app) asJSON() bool { return a.output == "json" }

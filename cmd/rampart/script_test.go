@@ -121,6 +121,9 @@ func seed(t *testing.T, redis *redistest.Server) {
 	}
 	_, err = s.Kill(ctx, "old-menu", "bob@example.com", "it covers the cart")
 	require.NoError(t, err)
+	for _, p := range course("checkout-v2").Points {
+		require.NoError(t, s.PutLook(ctx, "checkout-v2", "run-1", []byte("{}"), p))
+	}
 }
 
 func put(t *testing.T, s *flagstore.Store, f rampart.Flag) {
