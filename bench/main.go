@@ -1,7 +1,7 @@
 // Command bench measures what the design promises, on this machine, and writes the
 // figures to a file:
 //
-//	go run ./bench -out out/bench.json           # everything, some six minutes
+//	go run ./bench -out out/bench.json           # everything, some twenty minutes
 //	go run ./bench -only 'decide|kill' -quick    # some of it, with fewer samples
 //	go run ./bench -scale 1000                   # many launches at once, and nothing else
 //
@@ -43,10 +43,12 @@ type benchmark struct {
 }
 
 // alone are the benchmarks that need no other process, staged those that run on a
-// stack. The order matters: a worker, once started, is there for the rest.
+// stack, and apart those that have a stack of their own. The order matters: a worker,
+// once started, is there for the rest.
 var (
 	alone  = []benchmark{deciding}
 	staged = []benchmark{killing, turningBack, walking}
+	apart  = []benchmark{harming}
 )
 
 // bench is one run of this program.
@@ -62,9 +64,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends what does not heed the first
 	var err error
-	if len(os.Args) > 1 && os.Args[1] == workerCommand {
+	switch command := append(os.Args, "")[1]; command {
+	case workerCommand:
 		err = work(ctx, os.Args[2:])
-	} else {
+	case serviceCommand:
+		err = serveRequests(ctx, os.Args[2:])
+	default:
 		err = measure(ctx, os.Args[1:])
 	}
 	if err != nil {
@@ -122,18 +127,29 @@ func measure(ctx context.Context, args []string) error {
 	return keep(figures)
 }
 
-// all runs the benchmarks that were chosen, and a stack if one of them needs it.
+// all runs the benchmarks that were chosen.
 func (b *bench) all(ctx context.Context, chosen *regexp.Regexp) ([]figure.Figure, error) {
 	figures, err := b.each(ctx, choose(alone, chosen))
-	needed := choose(staged, chosen)
-	if err != nil || len(needed) == 0 {
+	if err != nil {
 		return figures, err
+	}
+	more, err := b.onStage(ctx, choose(staged, chosen))
+	if figures = append(figures, more...); err != nil {
+		return figures, err
+	}
+	more, err = b.each(ctx, choose(apart, chosen))
+	return append(figures, more...), err
+}
+
+// onStage runs benchmarks on one stack.
+func (b *bench) onStage(ctx context.Context, needed []benchmark) (figures []figure.Figure, err error) {
+	if len(needed) == 0 {
+		return nil, nil
 	}
 	err = devstack.Run(ctx, devstack.Options{Say: b.say}, func(ctx context.Context, s *devstack.Stack) error {
 		b.stack = s
 		defer func() { b.worker.close() }()
-		more, err := b.each(ctx, needed)
-		figures = append(figures, more...)
+		figures, err = b.each(ctx, needed)
 		return err
 	})
 	return figures, errors.Join(err, ctx.Err())
@@ -191,6 +207,8 @@ func (b *bench) summary(figures []figure.Figure) {
 		switch {
 		case f.Text != "":
 			rows = append(rows, fmt.Sprintf("%s\t%s\t\t", f.Name, f.Text))
+		case f.Told:
+			rows = append(rows, fmt.Sprintf("%s\t%.4g\t\t", f.Name, f.Value))
 		case f.Least != 0:
 			rows = append(rows, fmt.Sprintf("%s\t%.4g\tat least %g\t%s", f.Name, f.Value, f.Least, verdict))
 		default:
