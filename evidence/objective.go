@@ -34,9 +34,10 @@ func LineGrid() []float64 { return []float64{1.2, 1.6, 2.5, 5, 14.4} }
 // independently of each other given the past, and not boosted. Beside it a second
 // mixture is kept, in which every increment is divided by the overdispersion that
 // the telemetry buckets have shown by then. Once that exceeds 1.2 the process goes
-// on as the second, from the lesser of the two values, and never switches back. The
-// increments are tempered, and not the mixture: the root of a mixture would give
-// back most of what its weights cost.
+// on as the lesser of the second and of ln E of the first divided by phi, from the
+// lesser of the two values, and never switches back. Either alone would lie: the
+// root of a mixture gives back what its weights cost, and increments were tempered
+// by less than is known now where the noise of persistent users grows with time.
 //
 // All units are in it, whatever their arm, so it sees what on against off cannot:
 // damage to what the arms share. Source: Wald, "Sequential Analysis", mixed over alternatives.
@@ -109,7 +110,7 @@ func (l *Line) Seen(at int64) bool { return l.s.Ticks > 0 && at <= l.s.At }
 // process is multiplied by 0.7, because its level holds only asymptotically.
 func (l *Line) LogE() float64 {
 	if l.s.Tempered {
-		return math.Log(asymptotic) + l.tempered + l.s.Offset
+		return math.Log(asymptotic) + l.sober() + l.s.Offset
 	}
 	return l.logE
 }
@@ -158,8 +159,11 @@ func (l *Line) temper(phi float64) {
 		return
 	}
 	l.s.Tempered = true
-	l.s.Offset = min(0, l.logE-l.tempered)
+	l.s.Offset = min(0, l.logE-l.sober())
 }
+
+// sober is ln E of the form that does not trust units to be independent.
+func (l *Line) sober() float64 { return min(l.tempered, l.logE/l.Phi()) }
 
 func (l *Line) prepare() {
 	p := l.cfg.Bad
