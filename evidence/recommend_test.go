@@ -46,9 +46,8 @@ func TestRecommendations(t *testing.T) {
 
 // TestTheRampToHalfTakesAsLongAsItsRisk walks the reference case without an effect up
 // the ramp 1, 2, 5, 10, 20, 50 %, asking after every tick. The median time to 50 % is
-// that of the specification to within a quarter, which is three standard errors of the
-// median of so many runs: they are 0.84, 3.7 and 20.3 hours; those of 201 runs 0.80, 3.3
-// and 22.5.
+// that of the specification to within a quarter. It is 0.84, 3.7 and 20.3 hours of these
+// runs, and was 0.80, 3.3 and 22.5 hours of 201.
 func TestTheRampToHalfTakesAsLongAsItsRisk(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
