@@ -1,8 +1,11 @@
 package gates
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,10 +49,10 @@ func restart(p rampart.Phase) time.Duration {
 const leastRate = 0.001
 
 func leastRateOf(g rampart.Gate) float64 {
-	if g.Ratio == nil || g.Ratio.Worse == rampart.WorseLower {
-		return 0
+	if g.Latency != nil || g.Ratio != nil && g.Ratio.Worse != rampart.WorseLower {
+		return leastRate
 	}
-	return leastRate
+	return 0
 }
 
 // enroll gives every gate that gathers evidence its place in that of the launch. A
@@ -58,7 +61,7 @@ func leastRateOf(g rampart.Gate) float64 {
 func (s *State) enroll(look Look) error {
 	var late []evidence.GateSpec
 	for _, g := range look.Gates {
-		if compares(g) && (s.Evidence == nil || s.Evidence.Gate(key(g)) == nil) {
+		if evident(g) && (s.Evidence == nil || s.Evidence.Gate(key(g)) == nil) {
 			late = append(late, specOf(look, g))
 		}
 	}
@@ -81,9 +84,11 @@ func (s *State) enroll(look Look) error {
 	return nil
 }
 
-// compares reports whether the gate is judged by evidence from both arms. Latency
-// is a bound as yet.
-func compares(g rampart.Gate) bool { return g.Ratio != nil || g.Count != nil }
+// evident reports whether the gate is judged by evidence.
+func evident(g rampart.Gate) bool { return compares(g) || g.Objective != nil || g.Mean != nil }
+
+// compares reports whether the gate is judged by evidence from both arms.
+func compares(g rampart.Gate) bool { return g.Ratio != nil || g.Count != nil || g.Latency != nil }
 
 func specOf(look Look, g rampart.Gate) evidence.GateSpec {
 	spec := evidence.GateSpec{Name: key(g), Weight: g.Weight}
@@ -91,14 +96,43 @@ func specOf(look Look, g rampart.Gate) evidence.GateSpec {
 		spec.Weight, spec.Level = 0, look.alpha()
 	}
 	spec.Ratio.Schedule = evidence.Schedule{Phases: look.Schedule.Phases, Restarts: look.Schedule.Restarts}
-	if g.Ratio != nil {
+	if g.Objective != nil {
+		spec.Line = &evidence.LineConfig{Bad: lineOf(*g.Objective), Schedule: spec.Ratio.Schedule}
+		return spec
+	}
+	if g.Mean != nil {
+		spec.Mean = meanOf(look, *g.Mean)
+		return spec
+	}
+	if len(g.By) > 0 {
+		spec.Cohorts = look.cohorts()
+	}
+	switch {
+	case g.Ratio != nil:
 		spec.Ratio.Margin, spec.Ratio.LowerIsWorse = g.Ratio.Margin.Share(), g.Ratio.Worse == rampart.WorseLower
-	} else {
+	case g.Count != nil:
 		spec.Ratio.Margin, spec.Ratio.LowerIsWorse = g.Count.Margin.Share(), g.Count.Worse == rampart.WorseLower
 		spec.Ratio.Rate = true
+	case g.Latency != nil:
+		spec.Ratio.Grid, spec.Parts = evidence.LatencyGrid(), slowParts[:]
 	}
 	return spec
 }
+
+// cohorts is how many cohorts each gate of a look that has them may tell apart, so
+// that the evidence of all of them stays small.
+func (l Look) cohorts() int {
+	gates := 0
+	for _, g := range l.Gates {
+		if len(g.By) > 0 {
+			gates++
+		}
+	}
+	return min(evidence.MaxCohorts, max(1, allCohorts/gates))
+}
+
+// allCohorts is how many there may be in all gates of a stage.
+const allCohorts = 16
 
 // compare folds the counts of one tick into the evidence of a gate. The first error
 // says why there are none; the second is a defect.
@@ -111,32 +145,64 @@ func (g *gate) compare(look Look, s *State, spec rampart.Gate, saw sight) (none,
 		g.Counted = look.tick()
 		return none, nil
 	}
+	ticks := partsOf(look, spec, events, units)
+	if fault = g.judge(look, s, spec, ticks, ticks[0].Tick); isImpossible(fault) {
+		return fault, nil
+	}
+	return nil, fault
+}
+
+// partsOf returns what one tick counted: everything together, and each cohort.
+func partsOf(look Look, spec rampart.Gate, events, units Counted) []evidence.PartTick {
+	parts := []evidence.PartTick{{Tick: tickOf(look, spec, events.Arms, units.Arms)}}
+	for _, cohort := range slices.Sorted(maps.Keys(units.Cohorts)) {
+		t := tickOf(look, spec, events.Cohorts[cohort], units.Cohorts[cohort])
+		parts = append(parts, evidence.PartTick{Part: cohort, Tick: t})
+	}
+	return parts
+}
+
+func tickOf(look Look, spec rampart.Gate, events, units map[string]ArmCount) evidence.Tick {
 	t := evidence.Tick{
 		At: look.tick(),
-		X1: events.Arms["on"].Sum, N1: units.Arms["on"].Sum,
-		X0: events.Arms["off"].Sum, N0: units.Arms["off"].Sum,
-		Buckets: bucketsIn(events.Arms),
+		X1: events["on"].Sum, N1: units["on"].Sum,
+		X0: events["off"].Sum, N0: units["off"].Sum,
+		Buckets: bucketsIn(events),
 	}
 	if spec.Count != nil {
 		t.N1, t.N0 = look.Exposure.Share(), 1-look.Exposure.Share()
+	} else {
+		t.Units = bucketsIn(units)
 	}
+	return t
+}
+
+// judge folds the ticks of a gate's parts, of which one is shown and dates the onset
+// of harm.
+func (g *gate) judge(look Look, s *State, spec rampart.Gate, ticks []evidence.PartTick, shown evidence.Tick) error {
 	known := s.Evidence.Gate(key(spec))
-	if _, err := known.Fold(t, evidence.Moment{
-		Phase: look.PhaseIndex, Step: s.Step, Restart: restart(look.Phase), Detect: spec.DetectAt(look.Exposure),
-		LeastRate: leastRateOf(spec),
-	}); err != nil {
-		if a, _ := answerOf(err); a == missing {
-			return err, nil
-		}
-		return nil, err
+	if _, err := known.FoldParts(ticks, s.moment(look, spec)); err != nil {
+		return err
 	}
-	g.OnBad, g.OffBad = t.X1, t.X0
+	g.OnBad, g.OffBad = shown.X1, shown.X0
 	if g.Onset == nil {
 		g.Onset = new(onset)
 	}
-	g.Onset.take(t, g.Counted, known.CB().Config().LowerIsWorse)
+	g.Onset.take(shown, g.Counted, known.CB().Config().LowerIsWorse)
 	g.Counted = look.tick()
-	return nil, nil
+	return nil
+}
+
+func (s *State) moment(look Look, spec rampart.Gate) evidence.Moment {
+	return evidence.Moment{
+		Phase: look.PhaseIndex, Step: s.Step, Restart: restart(look.Phase), Detect: spec.DetectAt(look.Exposure),
+		LeastRate: leastRateOf(spec),
+	}
+}
+
+func isImpossible(err error) bool {
+	var impossible *evidence.BadTick
+	return errors.As(err, &impossible)
 }
 
 func failed(counts []Counted) error {
@@ -174,7 +240,7 @@ func bucketsIn(arms map[string]ArmCount) *evidence.Buckets {
 // its limit.
 func (s *State) compared(look Look, spec rampart.Gate, v *rampart.GateVerdict) {
 	known := s.Evidence.Gate(key(spec))
-	v.Reason = told(look, spec, known)
+	v.Reason = s.gate(spec).told(look, spec, known)
 	switch {
 	case !look.HoldOver:
 		v.Word = rampart.Holding
@@ -183,7 +249,7 @@ func (s *State) compared(look Look, spec rampart.Gate, v *rampart.GateVerdict) {
 	default:
 		v.Word = rampart.Undecided
 		v.Reason += fmt.Sprintf("; %s of the information is there that would show a rate ratio of %s",
-			percent(informed(known)), number(spec.DetectAt(look.Exposure)))
+			percent(known.Informed()), number(spec.DetectAt(look.Exposure)))
 	}
 }
 
@@ -192,29 +258,49 @@ func (s *State) show(look Look, spec rampart.Gate, v *rampart.GateVerdict) {
 	g, known := s.gate(spec), s.Evidence.Gate(key(spec))
 	n := known.CB().Samples()
 	v.OnN, v.OffN, v.OnBad, v.OffBad = n.N1, n.N0, g.OnBad, g.OffBad
-	v.LogE, v.Share, v.Power = known.LogE(), known.ShareOfLimit(), informed(known)
+	v.LogE, v.Share, v.Power = digits(known.LogE()), digits(known.ShareOfLimit()), digits(known.Informed())
+	if phi := known.Phi(); phi > 1 {
+		v.Phi = digits(phi)
+	}
+	if part, _ := known.Part(); part != "" && n.Ticks > 0 {
+		v.Part = g.partName(part)
+	}
 	if r := known.Ratio(look.alpha()); r.Known {
-		v.Value, v.Low = &r.Estimate, &r.Low
+		value, low := digits(r.Estimate), digits(r.Low)
+		v.Value, v.Low = &value, &low
 		if !math.IsInf(r.High, 0) {
-			v.High = &r.High
+			high := digits(r.High)
+			v.High = &high
 		}
 	}
 }
 
-// informed returns the share of the information that a pass needs.
-func informed(known *evidence.Gate) float64 {
-	return min(1, known.CB().Information()/evidence.InformationNeeded(1, math.Exp(-known.Limit())))
+// digits cuts a number off after its fifth digit: what is shown is carried along, and
+// no share of a limit must look as if it were all of it.
+func digits(v float64) float64 {
+	if v == 0 || math.IsInf(v, 0) || math.IsNaN(v) {
+		return v
+	}
+	scale := math.Pow(10, 4-math.Floor(math.Log10(math.Abs(v))))
+	if math.IsInf(scale, 0) {
+		return 0
+	}
+	return math.Trunc(v*scale+math.Copysign(1e-6, v)) / scale
 }
 
 // told says how the arms compare: "errors 1.04x on/off (0.91–1.19), evidence 3 % of limit".
-func told(look Look, spec rampart.Gate, known *evidence.Gate) string {
+func (g *gate) told(look Look, spec rampart.Gate, known *evidence.Gate) string {
+	name := spec.Name
+	if spec.Latency != nil {
+		name += " over " + edgeText(g.Tail.Edges[len(slowParts)-1])
+	}
 	n, r := known.CB().Samples(), known.Ratio(look.alpha())
-	how := fmt.Sprintf("%s %s of %s on, %s of %s off", spec.Name, count(n.X1), count(n.N1), count(n.X0), count(n.N0))
+	how := fmt.Sprintf("%s %s of %s on, %s of %s off", name, count(n.X1), count(n.N1), count(n.X0), count(n.N0))
 	switch {
 	case r.Known:
-		how = fmt.Sprintf("%s %.2fx on/off (%.2f–%s)", spec.Name, r.Estimate, r.Low, upper(r.High))
+		how = fmt.Sprintf("%s %.2fx on/off (%.2f–%s)", name, r.Estimate, r.Low, upper(r.High))
 	case spec.Count != nil:
-		how = fmt.Sprintf("%s %s on, %s off", spec.Name, count(n.X1), count(n.X0))
+		how = fmt.Sprintf("%s %s on, %s off", name, count(n.X1), count(n.X0))
 	}
 	return fmt.Sprintf("%s, evidence %s of limit", how, percent(known.ShareOfLimit()))
 }
@@ -236,18 +322,40 @@ func (s *State) broken(spec rampart.Gate) bool {
 	return look.Reached && look.Gate == key(spec)
 }
 
-// accuse says how the arms compared since harm began: "errors 4.1 % on, 1 % off".
+// accuse says how the arms compared since harm began: "errors 4.1 % on, 1 % off". A
+// part that broke is named, and told of since first exposure.
 func (s *State) accuse(spec rampart.Gate, v *rampart.GateVerdict) {
-	n := s.Evidence.Gate(key(spec)).CB().Samples()
+	known, g := s.Evidence.Gate(key(spec)), s.gate(spec)
+	part, cb := known.Part()
+	n := cb.Samples()
 	x1, n1, x0, n0 := n.X1, n.N1, n.X0, n.N0
-	if since := s.gate(spec).Onset.best(); since != nil {
+	if since := g.Onset.best(); since != nil && cb == known.CB() {
 		x1, n1, x0, n0 = since.X1, since.N1, since.X0, since.N0
 	}
 	how := fmt.Sprintf("%s %s on, %s off", spec.Name, percent(x1/n1), percent(x0/n0))
-	if spec.Count != nil {
+	switch {
+	case spec.Count != nil:
 		how = fmt.Sprintf("%s %s on, %s off, at %s of the traffic", spec.Name, count(x1), count(x0), percent(n1/(n1+n0)))
+	case spec.Latency != nil && slices.Contains(slowParts[:], part):
+		how = fmt.Sprintf("%s %s on %s, %s off", spec.Name, percent(x1/n1), g.partName(part), percent(x0/n0))
+	case spec.Latency != nil:
+		how = fmt.Sprintf("%s %s on over %s, %s off", spec.Name, percent(x1/n1), edgeText(g.Tail.Edges[slowOfCohorts]), percent(x0/n0))
+	}
+	if part != "" && !slices.Contains(slowParts[:], part) {
+		how += " for " + part
 	}
 	v.Word, v.Reason = rampart.Breach, how+": evidence reached its limit"
+}
+
+// partName is what people call a part of a gate: a cohort by its name, and an edge of
+// a histogram by how long it is.
+func (g *gate) partName(part string) string {
+	for i, q := range slowParts {
+		if part == q && g.Tail.fixed() {
+			return "over " + edgeText(g.Tail.Edges[i])
+		}
+	}
+	return part
 }
 
 // percent writes a share with as many digits as a person reads.

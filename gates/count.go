@@ -3,6 +3,7 @@ package gates
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type CountQuery struct {
 // A Counter names raw counters, and the instant since which they are counted.
 type Counter struct {
 	Selector string
+	By       []string  // labels whose values are counted apart, too
 	From     time.Time // a source counts from as far back as it can look, and says so
 }
 
@@ -30,7 +32,10 @@ type Counter struct {
 // after each was counted by itself.
 type Counted struct {
 	Arms map[string]ArmCount // by the label arm: on, off, none
-	Err  error               // *NoData, or no answer
+	// Cohorts are the arms of those series alone that have a label with a value, as
+	// LABEL=VALUE; a series without the label is in none of that label.
+	Cohorts map[string]map[string]ArmCount
+	Err     error // *NoData, or no answer
 }
 
 // An ArmCount is by how much the counters of one arm grew. An arm whose counters
@@ -64,6 +69,35 @@ func (a *ArmCount) add(grown float64, bucket, edge string, last time.Time, pace 
 	if pace > 0 && (a.Pace == 0 || pace < a.Pace) {
 		a.Pace = pace
 	}
+}
+
+// cohorts counts one series into the arms of the cohorts that it is of.
+func (c *Counted) cohorts(by []string, label func(string) string, add func(*ArmCount)) {
+	for _, name := range by {
+		value := label(name)
+		if value == "" {
+			continue
+		}
+		cohort := cohortOf(name, value)
+		if c.Cohorts == nil {
+			c.Cohorts = map[string]map[string]ArmCount{}
+		}
+		if c.Cohorts[cohort] == nil {
+			c.Cohorts[cohort] = map[string]ArmCount{}
+		}
+		arm := c.Cohorts[cohort][label("arm")]
+		add(&arm)
+		c.Cohorts[cohort][label("arm")] = arm
+	}
+}
+
+// cohortOf names a cohort. Values are cut off that nobody would read.
+func cohortOf(label, value string) string {
+	const most = 40
+	if len(value) > most {
+		value = strings.ToValidUTF8(value[:most], "") + "..."
+	}
+	return label + "=" + value
 }
 
 // A sample is a raw value of a counter.

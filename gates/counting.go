@@ -42,7 +42,7 @@ func (p *Prometheus) Count(ctx context.Context, q CountQuery) []Counted {
 		}
 		f, from := found[selectors[i].metric], p.from(c.From, q)
 		p.acquaint(ctx, known, f.strangers(selectors[i], from, known), from, q)
-		answers[i] = f.count(selectors[i], f.bases(from, q.NotBefore), from, q.To, known)
+		answers[i] = f.count(selectors[i], c.By, f.bases(from, q.NotBefore), from, q.To, known)
 		if answers[i].Err == nil {
 			answers[i].Err = p.idle(ctx, q, answers[i])
 		}
@@ -288,12 +288,12 @@ func (f found) bases(from, notBefore time.Time) targets {
 const maxSampleAge = 10 * time.Minute
 
 // count tells by how much the series of a selector grew in (from, to], and those of a
-// target that has a later base from there on.
-func (f found) count(sel selector, bases targets, from, to time.Time, known targets) Counted {
+// target that has a later base from there on; together, and by the labels of cohorts.
+func (f found) count(sel selector, by []string, bases targets, from, to time.Time, known targets) Counted {
 	if f.err != nil {
 		return Counted{Err: f.err}
 	}
-	arms := map[string]ArmCount{}
+	c := Counted{Arms: map[string]ArmCount{}}
 	for _, s := range f.series {
 		if !sel.matches(s.label) {
 			continue
@@ -303,10 +303,12 @@ func (f found) count(sel selector, bases targets, from, to time.Time, known targ
 		if !ok {
 			return Counted{Err: &NoData{fmt.Sprintf("%s has values that no counter has", sel.metric)}}
 		}
-		arm := arms[s.label("arm")]
 		last := time.UnixMilli(s.samples[len(s.samples)-1].at)
-		arm.add(sum, s.label("bucket"), s.label("le"), last, pace(s.samples))
-		arms[s.label("arm")] = arm
+		add := func(a *ArmCount) { a.add(sum, s.label("bucket"), s.label("le"), last, pace(s.samples)) }
+		arm := c.Arms[s.label("arm")]
+		add(&arm)
+		c.Arms[s.label("arm")] = arm
+		c.cohorts(by, s.label, add)
 	}
-	return Counted{Arms: arms}
+	return c
 }

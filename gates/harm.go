@@ -5,7 +5,7 @@ import "time"
 // Harm is what a launch did, as far as its gates can tell: the figures of a receipt.
 type Harm struct {
 	Since time.Time `json:"since,omitzero"`  // when harm began, by estimate; zero where nothing points to it
-	Bad   float64   `json:"bad,omitempty"`   // bad events of the on arm since then, where they were counted
+	Bad   float64   `json:"bad,omitempty"`   // bad events since then, where they were counted: of the on arm, or of all where all are harmed
 	Units float64   `json:"units,omitempty"` // units of both arms since first exposure
 }
 
@@ -15,7 +15,7 @@ func (s *State) Harm(name string) Harm {
 	for k, g := range s.Gates {
 		if s.Evidence != nil {
 			if known := s.Evidence.Gate(k); known != nil {
-				n := known.CB().Samples()
+				n := known.Samples()
 				h.Units = max(h.Units, n.N1+n.N0)
 			}
 		}

@@ -94,6 +94,7 @@ type sight struct {
 	asked  bool      // false: nothing was due
 	value  float64   // of a query
 	before float64   // of the query of a trend, at the start of its span
+	past   *seasonal // of the query of a baseline, where it was asked for
 	counts []Counted // of the gate's selectors, in their order
 	to     time.Time // until when was counted, or when the probe was sent
 	ill    string    // what is wrong with the probed; empty where it is well
@@ -117,6 +118,10 @@ func (j *Judge) see(ctx context.Context, look Look, s *State) ([]sight, counts) 
 		case spec.Trend != nil:
 			saw.asked = true
 			all.Go(func() { saw.trend(ctx, j.source, *spec.Trend, at) })
+		case spec.Baseline != nil:
+			saw.asked = true
+			known := s.gate(spec).Season
+			all.Go(func() { saw.seasoned(ctx, j.source, look, *spec.Baseline, known, at) })
 		case spec.Probe != nil:
 			now := j.now()
 			if saw.asked, saw.to = s.gate(spec).due(look, *spec.Probe, now), now; saw.asked {
@@ -137,13 +142,13 @@ func (j *Judge) count(ctx context.Context, look Look, s *State, at time.Time, si
 	q := CountQuery{Flag: look.Flag, To: at, Every: look.Every, Pace: look.pace, NotBefore: look.NotBefore}
 	for i, spec := range look.Gates {
 		selectors := selectorsOf(spec)
-		if len(selectors) == 0 || !look.asks(spec) {
+		if len(selectors) == 0 || !s.counts(look, spec) {
 			continue
 		}
 		sights[i].asked = true
 		from := s.gate(spec).since(look, spec, j.lag)
 		for _, sel := range selectors {
-			q.Counters = append(q.Counters, Counter{Selector: sel, From: from})
+			q.Counters = append(q.Counters, Counter{Selector: sel, By: spec.By, From: from})
 		}
 	}
 	if len(q.Counters) == 0 {
@@ -151,7 +156,7 @@ func (j *Judge) count(ctx context.Context, look Look, s *State, at time.Time, si
 	}
 	counted := j.source.Count(ctx, q)
 	for i, spec := range look.Gates {
-		if n := len(selectorsOf(spec)); n > 0 && look.asks(spec) {
+		if n := len(selectorsOf(spec)); n > 0 && s.counts(look, spec) {
 			sights[i].counts, counted = counted[:n], counted[n:]
 			sights[i].to = at
 		}

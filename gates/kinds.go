@@ -9,12 +9,9 @@ import (
 // Judges returns an error where a gate cannot be judged: where this version does
 // not know its kind, or where a selector cannot be read.
 func Judges(g rampart.Gate) error {
-	switch g.Kind() {
-	case rampart.KindThreshold, rampart.KindTrend, rampart.KindProbe,
-		rampart.KindRatio, rampart.KindCount, rampart.KindLatency, rampart.KindObjective:
-	default:
-		return rampart.Errorf(rampart.Refused, "gate %s: gates of kind %q are not judged by this version", g.Name, g.Kind()).
-			WithHint("use a ratio, count, latency, objective, threshold, trend or probe")
+	if g.Kind() == "" {
+		return rampart.Errorf(rampart.Refused, "gate %s has no kind that this version judges", g.Name).
+			WithHint("let a worker of the newest version watch this launch")
 	}
 	for _, s := range selectorsOf(g) {
 		if _, err := parseSelector(s); err != nil {
@@ -36,6 +33,8 @@ func selectorsOf(g rampart.Gate) []string {
 		return []string{bucketsOf(g.Latency.Histogram)}
 	case g.Objective != nil:
 		return []string{g.Objective.Events, g.Objective.Of}
+	case g.Mean != nil:
+		return []string{g.Mean.Value, g.Mean.Of}
 	}
 	return nil
 }
@@ -55,16 +54,20 @@ func (l Look) asks(g rampart.Gate) bool {
 	return !g.Compares() || l.Exposure > 0 && l.Exposure < rampart.Full
 }
 
+// counts reports whether the counters of a gate are asked for: to judge it, or to
+// learn beforehand what they are like.
+func (s *State) counts(look Look, g rampart.Gate) bool { return look.asks(g) || s.learns(look, g) }
+
 // since returns the instant from which the counters of a gate are counted: where
 // the last count of it ended, and for the first time a tick ago. A count without a
-// denominator rests on the share of traffic that each arm has, so it never spans
-// two steps.
+// denominator rests on the share of traffic that each arm has, and a mean on which
+// units are in which arm, so that they never span two steps.
 func (g *gate) since(look Look, spec rampart.Gate, lag time.Duration) time.Time {
 	from := look.At.Add(-look.Every)
 	if g.Counted > 0 {
 		from = time.UnixMilli(g.Counted)
 	}
-	if spec.Count != nil && look.StepSince.After(from) && look.StepSince.Before(look.At) {
+	if (spec.Count != nil || spec.Mean != nil) && look.StepSince.After(from) && look.StepSince.Before(look.At) {
 		from = look.StepSince
 	}
 	return from.Add(-lag)

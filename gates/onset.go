@@ -43,11 +43,29 @@ func (o *onset) take(t evidence.Tick, began int64, lowerIsWorse bool) {
 		if c.S == 0 {
 			c.Since = or(began, t.At) // harm was not seen to begin before the first tick
 		}
-		c.S = math.Round(1e4*max(0, c.S+x*math.Log(rho)-m*math.Log(share*rho+1-share))) / 1e4
-		c.X1, c.N1, c.X0, c.N0 = c.X1+t.X1, c.N1+t.N1, c.X0+t.X0, c.N0+t.N0
-		if c.S == 0 { // the next tick begins anew
-			*c = climb{}
+		c.add(t, x*math.Log(rho)-m*math.Log(share*rho+1-share))
+	}
+}
+
+// exceed adds a tick of what has an absolute line: the sums are of the bad units of
+// all arms, against as many as the line allows.
+func (o *onset) exceed(t evidence.Tick, began int64, line float64) {
+	all := evidence.Tick{X1: t.X1 + t.X0, N1: t.N1 + t.N0}
+	for i, rho := range onsetRatios {
+		c := &o.Sums[i]
+		if c.S == 0 {
+			c.Since = or(began, t.At)
 		}
+		c.add(all, all.X1*math.Log(rho)-all.N1*line*(rho-1))
+	}
+}
+
+// add adds a tick to the sum. Where that is at its lowest the next tick begins anew.
+func (c *climb) add(t evidence.Tick, likelier float64) {
+	c.S = math.Round(1e4*max(0, c.S+likelier)) / 1e4
+	c.X1, c.N1, c.X0, c.N0 = c.X1+t.X1, c.N1+t.N1, c.X0+t.X0, c.N0+t.N0
+	if c.S == 0 {
+		*c = climb{}
 	}
 }
 

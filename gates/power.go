@@ -46,12 +46,13 @@ type StepPower struct {
 
 // A SeenPower is what one gate can see in a step.
 type SeenPower struct {
-	Gate   string      `json:"gate"`
-	Sees   float64     `json:"sees,omitempty"`   // the least rate ratio that the hold could show; 0: none
-	Bad    float64     `json:"bad,omitempty"`    // of an objective: the least share of bad events of all arms that it could show
-	Detect float64     `json:"detect,omitempty"` // the rate ratio that a pass must have been able to see
-	Passes bool        `json:"passes"`           // the hold is long enough for a pass
-	Harms  []HarmPower `json:"harms,omitempty"`  // that begin with the step
+	Gate    string      `json:"gate"`
+	Unknown bool        `json:"unknown,omitempty"` // nobody says what it usually measures
+	Sees    float64     `json:"sees,omitempty"`    // the least rate ratio that the hold could show; 0: none
+	Bad     float64     `json:"bad,omitempty"`     // of an objective: the least share of bad events of all arms that it could show
+	Detect  float64     `json:"detect,omitempty"`  // the rate ratio that a pass must have been able to see
+	Passes  bool        `json:"passes"`            // the hold is long enough for a pass
+	Harms   []HarmPower `json:"harms,omitempty"`   // that begin with the step
 
 	// Needs is how long a hold a pass needs; absent where none is long enough.
 	Needs rampart.Duration `json:"needs,omitempty"`
@@ -122,19 +123,23 @@ func (f *forecast) step(s planStep) {
 	told := StepPower{Phase: s.phase, Percent: s.Percent, Hold: s.Hold, Gates: []SeenPower{}}
 	for _, placed := range gatesIn(f.plan, s.stage) {
 		w := f.watcher(placed, s)
-		if w.level == 0 || !w.asked(s) || w.rate.Missing != "" {
+		if w.level == 0 || !w.asked(s) {
+			continue
+		}
+		if w.rate.Missing != "" {
+			told.Gates = append(told.Gates, SeenPower{Gate: w.Name, Unknown: true})
 			continue
 		}
 		seen := w.see(s)
 		told.Gates = append(told.Gates, seen)
-		f.warnUndecided(s, seen)
+		f.warnUndecided(s, w, seen)
 	}
 	told.Ratio = f.sampleRatio(s)
 	f.power.Steps = append(f.power.Steps, told)
 }
 
 // warnUndecided warns of a hold that would end with a gate that cannot say anything.
-func (f *forecast) warnUndecided(s planStep, seen SeenPower) {
+func (f *forecast) warnUndecided(s planStep, w *watcher, seen SeenPower) {
 	if seen.Passes {
 		return
 	}
@@ -150,7 +155,11 @@ func (f *forecast) warnUndecided(s planStep, seen SeenPower) {
 	} else {
 		what += "in no hold"
 	}
-	if seen.Sees > 0 {
+	switch {
+	case seen.Sees == 0:
+	case w.Mean != nil:
+		hint += fmt.Sprintf("; or be content with detect: %s%%", number(math.Ceil(100*(seen.Sees-1))))
+	default:
 		hint += fmt.Sprintf("; or be content with detect: %s", number(math.Ceil(seen.Sees*10)/10))
 	}
 	f.warn(path, hint, "%s: it would end undecided", what)
@@ -247,9 +256,6 @@ func lastingTicks(ticks float64, every time.Duration) rampart.Duration {
 	return rampart.Duration(time.Duration(math.Ceil(ticks+1)) * every)
 }
 
-// sampleRatioLevel is that of a sample ratio mismatch.
-const sampleRatioLevel = 0.001
-
 // Losses are the shares of the units of the on arm whose loss a forecast is made for.
 var Losses = []rampart.Percent{1000, 300}
 
@@ -266,7 +272,7 @@ func (f *forecast) sampleRatio(s planStep) []RatioPower {
 	}
 	var all []RatioPower
 	for _, loss := range Losses {
-		r := RatioPower{Loss: loss, Units: evidence.RatioUnits(s.Percent.Share(), 1-loss.Share(), sampleRatioLevel)}
+		r := RatioPower{Loss: loss, Units: evidence.RatioUnits(s.Percent.Share(), 1-loss.Share(), evidence.SampleRatioLevel)}
 		if f.rates.Users > 0 {
 			r.After = secondsOf(r.Units / f.rates.Users)
 		}

@@ -33,7 +33,7 @@ func (w *watcher) see(s planStep) SeenPower {
 	q, ticks := s.Percent.Share(), w.ticks(s.Hold)
 	seen := SeenPower{Gate: w.Name, Detect: w.detect(s.Percent)}
 	w.steps = append(w.steps, s)
-	needed, a := evidence.InformationNeeded(w.effective(), 1), w.shows(q)
+	needed, a := evidence.InformationNeeded(w.level, 1), w.shows(q)
 	if rho := evidence.LeastRatio(1+w.margin(), evidence.MostRatio, needed, func(rho float64) float64 { return ticks * a(rho) }); !math.IsInf(rho, 1) {
 		seen.Sees = rho
 	}
@@ -113,21 +113,27 @@ func (w *watcher) effective() float64 {
 	case w.Latency != nil:
 		return w.level / latencyEdges
 	case w.Mean != nil:
-		return w.level / float64(w.phases)
+		return asymptotic * w.level / float64(w.phases)
 	}
 	return w.level
 }
+
+// asymptotic is the factor of evidence whose level holds only in the limit.
+const asymptotic = 0.7
 
 // latencyEdges is how many edges of a histogram a latency gate compares.
 const latencyEdges = 4
 
 // detect is the rate ratio that a pass must have been able to see.
 func (w *watcher) detect(at rampart.Percent) float64 {
-	if w.Mean != nil && w.Mean.Detect > 0 {
-		return 1 + w.Mean.Detect.Share()
+	if w.Mean != nil {
+		return 1 + or(w.Mean.Detect, usualChange).Share()
 	}
 	return w.DetectAt(at)
 }
+
+// usualChange is the change of a mean that is looked for where a gate does not say.
+const usualChange = rampart.Percent(500)
 
 // shows returns what a tick at an exposure tells of harm to the on arm, by its rate
 // ratio.
@@ -206,7 +212,7 @@ func (w *watcher) bad() float64 { return 1 - w.Objective.Good.Share() }
 
 // line is the least share of bad events of all arms that so many ticks could show.
 func (w *watcher) line(ticks float64) float64 {
-	p := evidence.LineDetectable(ticks*w.perTick(), w.bad(), w.effective())
+	p := evidence.LineDetectable(ticks*w.perTick(), w.bad(), w.level)
 	if math.IsInf(p, 1) {
 		return 0
 	}

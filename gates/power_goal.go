@@ -84,9 +84,10 @@ func (f *forecast) reach(told *GoalPower, at ramp) {
 	told.Effect, told.AtCap = effect(at.hold), effect(at.limit)
 }
 
-// goalAlpha is the level of each goal: the worst that it can have among all goals.
+// goalAlpha is the level of the better side of each goal: the worst that it can have
+// among all goals.
 func (f *forecast) goalAlpha() float64 {
-	return f.plan.Alpha.Share() / float64(max(1, len(f.plan.Goals)))
+	return f.plan.Alpha.Share() / float64(1+f.plan.Retries()) / 2 / float64(max(1, len(f.plan.Goals)))
 }
 
 // variance is that of one unit.

@@ -113,7 +113,7 @@ func TestAPlanThatCannotSeeWhatItPromisesIsWarnedOf(t *testing.T) {
 		{"little traffic", rampart.Plan{Stages: []rampart.Stage{{Phase: rampart.Debug, Steps: []rampart.Step{{Percent: 100, Hold: day}}}}},
 			ratesOf(2), []string{
 				"stages[0].steps[0].hold: debug at 1 %: errors could show 2x only after 2d6h, and the hold is 1d: it would end undecided",
-				"stages[0].steps[0].hold: debug at 1 %: latency could show 2x only after 1d12h, and the hold is 1d: it would end undecided",
+				"stages[0].steps[0].hold: debug at 1 %: latency could show 2x only after 1d3h, and the hold is 1d: it would end undecided",
 			}},
 		{"nothing that ever happens", rampart.Plan{
 			Gates:  []rampart.Gate{{Name: "carts", Ratio: &rampart.Ratio{Events: "a", Of: "b", Worse: rampart.WorseLower}}},
@@ -133,7 +133,7 @@ func TestAPlanThatCannotSeeWhatItPromisesIsWarnedOf(t *testing.T) {
 			}},
 		{"a goal that takes longer than all extensions", rampart.Plan{Goals: []rampart.Goal{goal}, Stages: ramp(nil)},
 			with(ratesOf(500), "goals[0]", carts), []string{
-				"goals[0].improve: carts by 2 % shows after 21d at 50 %, and max-power-ramp ends after 7d: by then it could show 2.9 %",
+				"goals[0].improve: carts by 2 % shows after 21d at 50 %, and max-power-ramp ends after 7d: by then it could show 3.3 %",
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -179,4 +179,21 @@ func TestEveryKindIsForecast(t *testing.T) {
 	require.Zero(t, p.Gates[0].Harms[3].Units, "of a count nobody knows the units")
 	require.Positive(t, p.Gates[0].Harms[3].Harmed)
 	require.InDelta(t, 1.05, seenIn(t, p, 5000, "revenue").Detect, 1e-9)
+}
+
+// TestAHoldPassesWhenPowerSaysSo holds the forecast to the judge: a gate passes once the
+// hold is as long as was told, and not before.
+func TestAHoldPassesWhenPowerSaysSo(t *testing.T) {
+	p := gates.PowerOf(rampart.Plan{
+		Flag: "checkout-v2", Every: rampart.Duration(15 * time.Second), Gates: []rampart.Gate{errorsGate()},
+		Stages: []rampart.Stage{{Phase: rampart.Debug, Steps: []rampart.Step{{Percent: 1000, Hold: day}}}}, Finish: &rampart.Finish{},
+	}, gates.Rates{Of: map[string]gates.Rate{"gates[0]": {Units: 1000. / 15, Base: 0.01}}})
+	needs := int(seenIn(t, p, 1000, "errors").Needs.D() / (15 * time.Second))
+	require.Greater(t, needs, 10)
+
+	w := newWalk(t, errorsGate())
+	w.world.requests(100, 1, 900, 9)
+	w.look.HoldOver = true
+	require.Equal(t, rampart.Undecided, w.ticks(needs-3).Word)
+	require.Equal(t, rampart.Pass, w.ticks(3).Word)
 }

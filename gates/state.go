@@ -46,14 +46,15 @@ type gate struct {
 	Value float64 `json:"value,omitempty"` // at that tick
 	Out   bounds  `json:"out,omitzero"`    // how long it has been out of bounds
 
-	Counted  int64     `json:"counted,omitempty"` // the tick until which counters were counted
-	Arrivals arrivals  `json:"arrivals,omitzero"`
-	OnBad    float64   `json:"onBad,omitempty"` // events of the last tick
-	OffBad   float64   `json:"offBad,omitempty"`
-	Onset    *onset    `json:"onset,omitempty"`
-	Recent   *recent   `json:"recent,omitempty"` // of an objective
-	Tail     *tail     `json:"tail,omitempty"`   // of a latency
-	Probed   *probings `json:"probed,omitempty"`
+	Counted  int64          `json:"counted,omitempty"` // the tick until which counters were counted
+	Arrivals arrivals       `json:"arrivals,omitzero"`
+	OnBad    float64        `json:"onBad,omitempty"` // events of the last tick
+	OffBad   float64        `json:"offBad,omitempty"`
+	Onset    *onset         `json:"onset,omitempty"`
+	Tail     *tail          `json:"edges,omitempty"`  // of a latency
+	Burn     *evidence.Burn `json:"burn,omitempty"`   // of an objective
+	Season   *seasonal      `json:"season,omitempty"` // of a baseline
+	Probed   *probings      `json:"probed,omitempty"`
 }
 
 // An answer is what came of asking.
@@ -103,11 +104,15 @@ func (s *State) fold(look Look, sights []sight, tallied counts) error {
 		s.Step, s.StepSince = s.Step+1, since
 	}
 	for i, spec := range look.Gates {
-		if !look.asks(spec) {
+		if !s.counts(look, spec) {
 			continue
 		}
 		g := s.gate(spec)
 		s.Gates[key(spec)] = g
+		if !look.asks(spec) {
+			g.learn(look, s, spec, sights[i])
+			continue
+		}
 		if err := g.fold(look, s, spec, sights[i]); err != nil {
 			return fmt.Errorf("gate %s: %w", spec.Name, err)
 		}
@@ -142,9 +147,13 @@ func (g *gate) fold(look Look, s *State, spec rampart.Gate, saw sight) error {
 		case rampart.KindRatio, rampart.KindCount:
 			err, fault = g.compare(look, s, spec, saw)
 		case rampart.KindLatency:
-			err = g.slow(look, saw)
+			err, fault = g.slow(look, s, spec, saw)
 		case rampart.KindObjective:
-			err = g.objective(look, *spec.Objective, saw)
+			err, fault = g.objective(look, s, spec, saw)
+		case rampart.KindMean:
+			err, fault = g.average(look, s, spec, saw)
+		case rampart.KindBaseline:
+			err = g.season(look, *spec.Baseline, saw)
 		}
 	}
 	if g.Seen, g.Why = answerOf(err); g.Seen == answered {

@@ -2,142 +2,200 @@ package gates
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/evidence"
 )
+
+// slowParts are the parts of the evidence of a latency, in the order of [quantiles]:
+// each compares how often requests take longer than one edge of the histogram.
+var slowParts = [latencyEdges]string{"p50", "p90", "p95", "p99"}
 
 const (
-	// slowest is the quantile that latencies are compared at.
-	slowest = 0.99
-	// slower is how many times the latency of the off arm that of the on arm may
-	// be. Edges of a histogram lie further apart than that, and interpolation
-	// between them is coarse, so less would be noise.
-	slower = 1.5
-	// enoughSlow is how many requests of late each arm must have: the hundredth
-	// part of fewer is nobody.
-	enoughSlow = 100
+	// slowOfCohorts is the edge that cohorts are compared at: they have fewer
+	// requests, of which a hundredth is nobody.
+	slowOfCohorts = 2
+	// enoughToFix is how many requests must be known before edges are fixed.
+	enoughToFix = 1000
 )
 
-// A tail is the histogram of latencies of late, by arm.
+// A tail is what is known of the histogram of a latency. Its edges are fixed once in an
+// attempt of a launch, from requests of before the first tick that is folded: of a
+// shadow period, or else of the off arm. So no evidence has a say in where it is
+// looked for.
 type tail struct {
-	Edges []float64 `json:"edges"` // finite, rising
-	On    []float64 `json:"on"`    // requests up to each edge, and at last all
-	Off   []float64 `json:"off"`
+	Edges []float64          `json:"at,omitempty"`   // in seconds, near each of the quantiles
+	UpTo  map[string]float64 `json:"upTo,omitempty"` // requests by the label le, until the edges are fixed
 }
 
-// slow takes the histogram of one tick into that of late.
-func (g *gate) slow(look Look, saw sight) error {
-	if err := failed(saw.counts); err != nil {
-		return err
-	}
-	arms := saw.counts[0].Arms
-	span := g.span(look)
-	if err := g.Arrivals.both(look, saw.to, arms); err != nil {
-		return err
-	}
-	edges, labels := edgesOf(arms)
-	if len(edges) == 0 {
-		return &NoData{"the histogram has no edges"}
-	}
-	if g.Tail == nil || !slices.Equal(g.Tail.Edges, edges) {
-		g.Tail = &tail{Edges: edges, On: make([]float64, len(edges)+1), Off: make([]float64, len(edges)+1)}
-	}
-	f := fading(look, span)
-	for i, le := range labels {
-		g.Tail.On[i] = brief(g.Tail.On[i]*f + arms["on"].Edges[le])
-		g.Tail.Off[i] = brief(g.Tail.Off[i]*f + arms["off"].Edges[le])
-	}
-	ratio, beyond := g.Tail.compare()
-	g.Value = ratio
-	g.Out.take(look, g.At, ratio > slower && beyond)
-	return nil
-}
+// fixed reports whether the edges are known at which the arms are compared.
+func (t *tail) fixed() bool { return t != nil && len(t.Edges) == latencyEdges }
 
-// edgesOf returns the finite edges of a histogram, rising, and the labels of all of
-// them with +Inf at last. Without +Inf there is no histogram.
-func edgesOf(arms map[string]ArmCount) (edges []float64, labels []string) {
-	byEdge := map[float64]string{}
-	for _, arm := range []string{"on", "off"} {
-		for le := range arms[arm].Edges {
-			if edge, ok := edgeOf(le); ok {
-				byEdge[edge] = le
-			}
+// learn adds requests that were served off.
+func (t *tail) learn(le map[string]float64) {
+	if t.UpTo == nil {
+		t.UpTo = map[string]float64{}
+	}
+	for label, n := range le {
+		if len(t.UpTo) < maxEdges || t.UpTo[label] > 0 || label == "+Inf" {
+			t.UpTo[label] += n
 		}
 	}
-	all := slices.Sorted(maps.Keys(byEdge))
-	if len(all) < 2 || !math.IsInf(all[len(all)-1], 1) {
+}
+
+// fix fixes the edges once enough requests are known.
+func (t *tail) fix() {
+	h := histogramOf(t.UpTo)
+	if t.fixed() || h.all() < enoughToFix || len(h.edges) == 0 {
+		return
+	}
+	for _, q := range quantiles {
+		t.Edges = append(t.Edges, h.nearest(q))
+	}
+	t.UpTo = nil
+}
+
+// maxEdges bounds what is kept of a histogram.
+const maxEdges = 50
+
+// nearest is the edge nearest to a quantile, as far as there is one: the last edge
+// where the quantile lies beyond it, and none beyond which there is nobody where the
+// one before it has some.
+func (h histogram) nearest(q float64) float64 {
+	v, ok := h.quantile(q)
+	if !ok {
+		return h.edges[len(h.edges)-1]
+	}
+	best := 0
+	for i, e := range h.edges {
+		if i > 0 && h.upTo[i-1] < h.all() && math.Abs(math.Log(e/v)) < math.Abs(math.Log(h.edges[best]/v)) {
+			best = i
+		}
+	}
+	if best > 0 && h.upTo[best] == h.all() {
+		best--
+	}
+	return h.edges[best]
+}
+
+// slow folds the histogram of one tick into the evidence of a latency. The first error
+// says why there is none; the second is a defect.
+func (g *gate) slow(look Look, s *State, spec rampart.Gate, saw sight) (none, fault error) {
+	if none = failed(saw.counts); none != nil {
+		return none, nil
+	}
+	all := saw.counts[0]
+	if none = g.Arrivals.both(look, saw.to, all.Arms); none != nil {
+		g.Counted = look.tick()
+		return none, nil
+	}
+	if g.Tail == nil {
+		g.Tail = new(tail)
+	}
+	if g.Tail.fix(); !g.Tail.fixed() {
+		g.Counted = look.tick()
+		off := all.Arms["off"].Edges
+		if len(histogramOf(off).edges) == 0 {
+			return &NoData{"the histogram has no edges"}, nil
+		}
+		g.Tail.learn(off)
+		g.Tail.fix() // for the next tick: this one had a say
 		return nil, nil
 	}
-	for _, edge := range all {
-		labels = append(labels, byEdge[edge])
+	ticks, err := g.Tail.ticks(look, all)
+	if err == nil {
+		err = g.judge(look, s, spec, ticks, ticks[len(slowParts)-1].Tick)
 	}
-	return all[:len(all)-1], labels
+	if a, _ := answerOf(err); a == missing {
+		return err, nil
+	}
+	return nil, err
 }
 
-// compare returns by how many times the on arm is slower, and whether that is more
-// than chance: whether more of the requests beyond the quantile of the off arm are
-// the on arm's than its share of all requests.
-func (t *tail) compare() (ratio float64, beyond bool) {
-	last := len(t.Edges)
-	n1, n0 := t.On[last], t.Off[last]
-	if n1 < enoughSlow || n0 < enoughSlow {
-		return 0, false
+// ticks are the exceedances of each edge, and of each cohort those of one.
+func (t *tail) ticks(look Look, all Counted) ([]evidence.PartTick, error) {
+	var ticks []evidence.PartTick
+	for i, part := range slowParts {
+		tick, err := exceeding(look, t.Edges[i], all.Arms)
+		if err != nil {
+			return nil, err
+		}
+		ticks = append(ticks, evidence.PartTick{Part: part, Tick: tick})
 	}
-	on, off := quantile(t.Edges, t.On), quantile(t.Edges, t.Off)
-	if off == 0 {
-		return 0, false
+	for cohort, arms := range all.Cohorts {
+		// A cohort that was never seen in one of the arms says nothing yet.
+		if tick, err := exceeding(look, t.Edges[slowOfCohorts], arms); err == nil {
+			ticks = append(ticks, evidence.PartTick{Part: cohort, Tick: tick})
+		}
 	}
-	edge, _ := slices.BinarySearch(t.Edges, off)
-	edge = min(edge, last-1)
-	x1, x0 := n1-t.On[edge], n0-t.Off[edge]
-	m, p := x1+x0, n1/(n1+n0)
-	return on / off, x1-m*p > byChance*math.Sqrt(m*p*(1-p))
+	return ticks, nil
 }
 
-// quantile interpolates within the edges that the quantile lies between, as
-// Prometheus does. Beyond the last edge nothing is known but that edge.
-func quantile(edges, upTo []float64) float64 {
-	rank := slowest * upTo[len(edges)]
-	i, _ := slices.BinarySearch(upTo[:len(edges)], rank)
-	if i == len(edges) {
-		return edges[i-1]
+// exceeding counts the requests of both arms that took longer than an edge.
+func exceeding(look Look, edge float64, arms map[string]ArmCount) (evidence.Tick, error) {
+	t := evidence.Tick{At: look.tick()}
+	for _, arm := range []struct {
+		name string
+		x, n *float64
+	}{{"on", &t.X1, &t.N1}, {"off", &t.X0, &t.N0}} {
+		h := histogramOf(arms[arm.name].Edges)
+		i := slices.Index(h.edges, edge)
+		switch {
+		case len(h.upTo) == 0:
+			return t, &NoData{"the histogram of the " + arm.name + " arm has no edges"}
+		case i < 0:
+			return t, &NoData{fmt.Sprintf("the edges of the histogram changed: the %s arm has none at %s any more", arm.name, edgeText(edge))}
+		}
+		*arm.x, *arm.n = h.all()-h.upTo[i], h.all()
 	}
-	low, below := 0.0, 0.0
-	if i > 0 {
-		low, below = edges[i-1], upTo[i-1]
-	}
-	if upTo[i] == below {
-		return edges[i]
-	}
-	return low + (edges[i]-low)*(rank-below)/(upTo[i]-below)
+	return t, nil
 }
 
-// paced reads the verdict on a latency off what is known of it.
-func (g *gate) paced(look Look, name string, v *rampart.GateVerdict) {
-	if g.Tail == nil {
-		v.Word, v.Reason = rampart.Holding, name+" has not been looked at yet"
+// learns reports whether nobody is exposed yet whose experience a gate could compare,
+// so that what its counts are like can be learnt from both arms.
+func (s *State) learns(look Look, spec rampart.Gate) bool {
+	if look.Exposure != 0 || !compares(spec) || s.Evidence == nil {
+		return false
+	}
+	known := s.Evidence.Gate(key(spec))
+	return known != nil && known.CB().Samples().Ticks == 0
+}
+
+// learn takes in what counts are like while everybody is served off: by how much they
+// vary over the telemetry buckets, and where the edges of a latency lie. What is
+// missing meanwhile matters to nobody.
+func (g *gate) learn(look Look, s *State, spec rampart.Gate, saw sight) {
+	if saw.err != nil || failed(saw.counts) != nil {
 		return
 	}
-	last := len(g.Tail.Edges)
-	v.OnN, v.OffN = g.Tail.On[last], g.Tail.Off[last]
-	if g.Value == 0 {
-		how := fmt.Sprintf("%s: %.0f requests on and %.0f off of late, %d needed to compare", name, v.OnN, v.OffN, enoughSlow)
-		v.Word, v.Reason = rampart.Holding, how
-		if look.HoldOver {
-			v.Word = rampart.Undecided
+	g.Counted = look.tick()
+	arms := saw.counts[0].Arms
+	if spec.Latency != nil {
+		if g.Tail == nil {
+			g.Tail = new(tail)
+		}
+		if !g.Tail.fixed() {
+			g.Tail.learn(arms["on"].Edges)
+			g.Tail.learn(arms["off"].Edges)
 		}
 		return
 	}
-	v.Value = &g.Value
-	on, off := quantile(g.Tail.Edges, g.Tail.On), quantile(g.Tail.Edges, g.Tail.Off)
-	how := fmt.Sprintf("%s p99 %s on, %s off, at most %sx", name, seconds(on), seconds(off), number(slower))
-	g.within(look, v, how, lasting(look))
+	if b := bucketsIn(arms); b != nil {
+		_ = s.Evidence.Gate(key(spec)).Learn(*b) // impossible counts teach nothing
+	}
 }
 
-func seconds(v float64) string {
-	return time.Duration(math.Round(v*1e6) * 1e3).String()
+// unfixed is the verdict on a latency whose edges are not known yet.
+func (g *gate) unfixed(look Look, name string, v *rampart.GateVerdict) {
+	var seen float64
+	if g.Tail != nil {
+		seen = histogramOf(g.Tail.UpTo).all()
+	}
+	v.Word = rampart.Holding
+	v.Reason = fmt.Sprintf("%s: %.0f of %d requests of the off arm are there that fix its edges", name, seen, enoughToFix)
+	if look.HoldOver {
+		v.Word = rampart.Undecided
+	}
 }

@@ -26,8 +26,8 @@ func (s *State) verdict(look Look, spec rampart.Gate) rampart.GateVerdict {
 	v := rampart.GateVerdict{Gate: spec.Name, Kind: spec.Kind(), Action: actionOf(spec)}
 	g, known := s.Gates[key(spec)]
 	switch {
-	case compares(spec) && s.broken(spec): // evidence stays, even where nothing was seen since
-		s.accuse(spec, &v)
+	case evident(spec) && s.broken(spec): // evidence stays, even where nothing was seen since
+		s.charge(look, spec, &v)
 	case !look.asks(spec):
 		v.Word, v.Reason = rampart.NotApplicable, spec.Name+": one arm is empty by plan"
 	case !known: // amended in at a tick that was judged before
@@ -40,8 +40,8 @@ func (s *State) verdict(look Look, spec rampart.Gate) rampart.GateVerdict {
 	default:
 		s.read(look, spec, g, &v)
 	}
-	if compares(spec) {
-		s.show(look, spec, &v)
+	if evident(spec) {
+		s.display(look, spec, &v)
 	}
 	return v
 }
@@ -55,10 +55,14 @@ func (s *State) read(look Look, spec rampart.Gate, g *gate, v *rampart.GateVerdi
 		g.risen(look, spec.Name, *spec.Trend, v)
 	case spec.Probe != nil:
 		g.well(look, spec.Name, *spec.Probe, v)
-	case spec.Latency != nil:
-		g.paced(look, spec.Name, v)
+	case spec.Latency != nil && !g.Tail.fixed():
+		g.unfixed(look, spec.Name, v)
 	case spec.Objective != nil:
-		g.served(look, spec.Name, *spec.Objective, v)
+		s.served(look, spec, g, v)
+	case spec.Mean != nil:
+		s.averaged(look, spec, v)
+	case spec.Baseline != nil:
+		g.changed(look, spec.Name, v)
 	default:
 		s.compared(look, spec, v)
 	}

@@ -27,8 +27,9 @@ var (
 type world struct {
 	mu      sync.Mutex
 	values  map[string]float64
-	grow    map[string]map[string]gates.ArmCount // by selector and arm, per tick
-	silent  map[string]time.Time                 // since when an arm has had no samples
+	grow    map[string]map[string]gates.ArmCount            // by selector and arm, per tick
+	cohorts map[string]map[string]map[string]gates.ArmCount // by selector, cohort and arm, per tick
+	silent  map[string]time.Time                            // since when an arm has had no samples
 	fail    error
 	failFor map[string]error // by query
 	asked   []gates.Counter
@@ -75,6 +76,16 @@ func (w *world) Count(_ context.Context, q gates.CountQuery) []gates.Counted {
 			arms[arm] = n
 		}
 		answers[i].Arms = arms
+		for cohort, grow := range w.cohorts[c.Selector] {
+			if answers[i].Cohorts == nil {
+				answers[i].Cohorts = map[string]map[string]gates.ArmCount{}
+			}
+			answers[i].Cohorts[cohort] = map[string]gates.ArmCount{}
+			for arm, n := range grow {
+				n.Sum = math.Round(n.Sum * ticks)
+				answers[i].Cohorts[cohort][arm] = n
+			}
+		}
 	}
 	return answers
 }
@@ -95,6 +106,15 @@ func (w *world) requests(on, onErrors, off, offErrors float64) {
 		"requests_total":                  {"on": {Sum: on}, "off": {Sum: off}},
 		`requests_total{outcome="error"}`: {"on": {Sum: onErrors}, "off": {Sum: offErrors}},
 	}
+}
+
+// buckets spreads the events of an arm over telemetry buckets.
+func (w *world) buckets(selector, arm string, by map[string]float64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.grow[selector][arm]
+	n.Buckets = by
+	w.grow[selector][arm] = n
 }
 
 // A walk looks at the gates of one launch, tick by tick.
