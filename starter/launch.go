@@ -24,6 +24,10 @@ type Launching struct {
 	Source rampart.Source
 	By     string
 	From   rampart.Phase // of a relaunch: the phase to begin with
+
+	// Warnings are what was found about the plan elsewhere, such as by asking a
+	// Prometheus. The launch keeps them beside what validation warns of.
+	Warnings []string
 }
 
 // Started is a launch that has begun.
@@ -51,6 +55,7 @@ func (s *Starter) Start(ctx context.Context, in Launching) (Started, error) {
 	for _, w := range plan.Validate().Warnings() {
 		input.Warnings = append(input.Warnings, w.Path+": "+w.Msg)
 	}
+	input.Warnings = append(input.Warnings, in.Warnings...)
 	call, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
 	run, err := s.Temporal.ExecuteWorkflow(call, s.startOptions(plan, in.By), workflows.Launch, input)

@@ -208,24 +208,21 @@ func readRate(rate *gates.Rate, kind rampart.GateKind, text, value string) error
 	default:
 		share, err := shareOf(value)
 		if err != nil {
-			return wrong.WithHint("write a share, such as 0.5%% or 0.005")
+			return wrong.WithHint("write a share with its sign, such as 0.5%%")
 		}
 		rate.Base, rate.Phi = share, 0
 	}
 	return nil
 }
 
-// shareOf reads 0.5% or 0.005.
+// shareOf reads 0.5%. The sign is asked for: a bare 1 could be all of them.
 func shareOf(text string) (float64, error) {
 	percent, is := strings.CutSuffix(text, "%")
 	v, err := strconv.ParseFloat(strings.TrimSpace(percent), 64)
-	if is {
-		v /= 100
-	}
-	if err != nil || !(v >= 0 && v <= 1) {
+	if err != nil || !is || !(v >= 0 && v <= 100) {
 		return 0, cmp.Or(err, strconv.ErrRange)
 	}
-	return v, nil
+	return v / 100, nil
 }
 
 // perSecond reads 500/s, 20k/m, 3M/d; an empty text is 0.

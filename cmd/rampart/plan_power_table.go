@@ -66,7 +66,7 @@ func drawSteps(w io.Writer, p gates.Power) {
 	for _, s := range p.Steps {
 		row := []string{string(s.Phase), s.Percent.String(), s.Hold.String()}
 		if len(s.Gates) == 0 {
-			rows = append(rows, append(row, "nothing to compare"))
+			rows = append(rows, append(row, "nothing to judge"))
 		}
 		for _, g := range s.Gates {
 			cells := append(row, g.Gate, sees(g))
@@ -82,12 +82,15 @@ func drawSteps(w io.Writer, p gates.Power) {
 
 // sees says what a hold could show.
 func sees(g gates.SeenPower) string {
+	if g.Unknown {
+		return "not known"
+	}
 	var parts []string
 	if g.Sees > 0 {
-		parts = append(parts, short(g.Sees)+"x")
+		parts = append(parts, ratio(g.Sees))
 	}
 	if g.Bad > 0 {
-		parts = append(parts, share(g.Bad)+" of all")
+		parts = append(parts, strconv.FormatFloat(100*g.Bad, 'g', 4, 64)+" % of all")
 	}
 	if !g.Passes {
 		parts = append(parts, "undecided")
@@ -103,7 +106,7 @@ func drawReach(w io.Writer, p gates.Power) {
 	for _, g := range p.Gates {
 		name := g.Gate
 		for _, h := range g.Harms {
-			row := []string{name, short(h.Ratio) + "x", "never", "", ""}
+			row := []string{name, short(h.Ratio) + "x", "never", "–", "–"}
 			if h.After > 0 {
 				row = []string{name, short(h.Ratio) + "x", fmt.Sprintf("after %s, %s %s", after(h.After), h.Phase, h.Percent), people(h.Units), people(h.Harmed)}
 			}
@@ -190,6 +193,14 @@ func people(n float64) string {
 	}
 	digits := math.Pow(10, max(0, math.Floor(math.Log10(n))-1))
 	return grouped(int(math.Round(n/digits) * digits))
+}
+
+// ratio writes a rate ratio; near 1 only the digits behind it matter.
+func ratio(v float64) string {
+	if v < 1.1 {
+		return strconv.FormatFloat(v, 'f', 3, 64) + "x"
+	}
+	return short(v) + "x"
 }
 
 func share(v float64) string { return short(100*v) + " %" }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ type begun struct {
 
 func (a *app) startCommand() *cobra.Command {
 	var wait bool
-	var from string
+	var from, against string
 	c := a.acting(a.reading(&cobra.Command{
 		Use:   "start PLAN [--from PHASE] [--wait]",
 		Short: "Start the launch that a plan describes",
@@ -32,7 +33,10 @@ environment. It is refused while the flag is killed, while a launch of it is und
 way, and while it is exposed above the plan's first step. With --from a flag that was
 turned back is launched again beginning with a phase that it had reached; the same
 users are on, because the flag keeps its salt. With --wait it follows
-the launch to its end, and the exit code says how it ended.`,
+the launch to its end, and the exit code says how it ended.
+
+Where a Prometheus is named, the gates are asked of it first, as plan check does. What
+is found is told and kept with the launch, and does not hold it up.`,
 		Example: `  rampart start plan.yaml
   rampart start plan.yaml --wait --as ann@example.com`,
 		Args: a.takes("PLAN"),
@@ -48,16 +52,17 @@ the launch to its end, and the exit code says how it ended.`,
 					return err
 				}
 			}
-			return a.start(ctx, plan, file, phase, wait)
+			return a.start(ctx, plan, file, phase, against, wait)
 		}),
 		ValidArgsFunction: completePlans,
 	}))
 	a.phaseFlag(c, &from)
 	c.Flags().BoolVar(&wait, "wait", false, "follow the launch to its end")
+	c.Flags().StringVar(&against, "against", "", "URL of a Prometheus to ask the gates of (RAMPART_PROMETHEUS_URL; by default none is asked)")
 	return c
 }
 
-func (a *app) start(ctx context.Context, plan rampart.Plan, file planfile.File, from rampart.Phase, wait bool) error {
+func (a *app) start(ctx context.Context, plan rampart.Plan, file planfile.File, from rampart.Phase, against string, wait bool) error {
 	by, err := a.by()
 	if err != nil {
 		return err
@@ -67,7 +72,8 @@ func (a *app) start(ctx context.Context, plan rampart.Plan, file planfile.File, 
 	if err != nil {
 		return err
 	}
-	started, err := s.Start(ctx, starter.Launching{Plan: plan, Source: file.Provenance(ctx), By: by, From: from})
+	found := a.askFirst(ctx, plan, file, cmp.Or(against, os.Getenv("RAMPART_PROMETHEUS_URL")))
+	started, err := s.Start(ctx, starter.Launching{Plan: plan, Source: file.Provenance(ctx), By: by, From: from, Warnings: found})
 	if err != nil {
 		return a.refused(err, file)
 	}
@@ -85,6 +91,26 @@ func (a *app) start(ctx context.Context, plan rampart.Plan, file planfile.File, 
 	a.say("%s", startedLine(started))
 	p, err := a.follow(ctx, s, started.Flag, started.Run, a.teller())
 	return endedBy(err, p)
+}
+
+// askFirst asks a Prometheus about the gates, tells what it found, and returns that for
+// the launch to keep. A Prometheus that does not answer keeps nobody from starting: the
+// worker's may be another one, and the launch holds while its gates are blind.
+func (a *app) askFirst(ctx context.Context, plan rampart.Plan, file planfile.File, address string) []string {
+	if address == "" {
+		return nil
+	}
+	found, err := ask(ctx, plan, address)
+	if err != nil {
+		fmt.Fprintf(a.err, "the gates were not checked: %s\n", err)
+		return nil
+	}
+	_ = planfile.Format(a.err, file.Locate(found))
+	var kept []string
+	for _, m := range found {
+		kept = append(kept, m.Path+": "+m.Msg)
+	}
+	return kept
 }
 
 // goWhere makes the plan's environment the one to start in, unless another was named.
