@@ -87,7 +87,7 @@ func (c *checker) cohorts(path string, g Gate) {
 	if len(g.By) == 0 {
 		return
 	}
-	if !g.Compares() {
+	if !g.Compares() || g.Mean != nil { // the error of a mean takes all of its buckets
 		c.wrong(path, "leave it out", "%s gates have no cohorts", g.Kind())
 	}
 	if !c.atMost(path, len(g.By), maxList) {
