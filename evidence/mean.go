@@ -22,7 +22,7 @@ type MeanConfig struct {
 // A MeanTick is what one interval counted for a mean, by arm and telemetry bucket.
 type MeanTick struct {
 	At int64 // as of a Tick
-	// Values are by how much the sums of values grew. They need not be whole.
+	// Values are by how much sums of values grew, which need not be whole numbers.
 	Values Buckets
 	// Units are those that were seen for the first time, each in the arm in force
 	// then.
@@ -41,22 +41,29 @@ const (
 
 // A Mean is the evidence on a mean per unit, such as the value of orders a user.
 //
-// Counters carry no variance of units, so both the mean and its error come from the
-// twenty telemetry buckets: within a phase the mean of an arm is the ratio of its
-// sums of value and of units, and its error that of a ratio estimator (Taylor) over
-// buckets. An error of so few is itself uncertain, so the difference over its error
-// is taken for Student's t, and turned into the normal deviate that is as improbable.
-//
 // Units are counted once a launch, in the arm in force when they are first seen. A
 // step moves a known share of those of the off arm to the on arm, whoever they are,
-// and so are the sums moved here; and since some have been on for longer than
-// others, a mean is per unit and second.
+// and so are they moved here. With y the values and u the units in force of a tick,
+// the ratio of the means is, as that of Mantel and Haenszel,
 //
-// With D the difference of the means, V = 1/SE^2 and S = (D - margin) V of that
-// deviate, harm positive, a phase is a one-sided normal mixture of S, begun once both arms have a
-// hundred units. Phases share units, so information is never summed over them: the
-// process is their average, times 0.7 because it is asymptotic. Sources: Cochran,
-// "Sampling Techniques", section 6; Waudby-Smith et al. (see the package).
+//	R/Q = sum(y1 u0/u) / sum(y0 u1/u)
+//
+// in which what a unit is worth at that tick cancels: days of the week, users that
+// were last seen long ago, and changes of allocation say nothing.
+//
+// Counters carry no variance of units, so the error comes from the twenty telemetry
+// buckets, groups of units that know nothing of each other: bucket b adds the sum of
+// u0/u (y1b - p u1b) to R and of u1/u (y0b - p u0b) to Q, p = y/u. That is the error of
+// a ratio estimator (Taylor). An error from so few is itself uncertain, so the
+// difference over its error is taken for Student's t, and turned into the normal
+// deviate that is as improbable.
+//
+// With D = R/Q - 1 and V = 1/SE^2, harm positive, S is that deviate times the root of
+// V, of the harm beyond the margin, and a phase is a one-sided normal mixture of S,
+// begun once both arms have a hundred units. Phases share units, so information is
+// never summed over them: the process is their average, times 0.7 because it is
+// asymptotic. Sources: Cochran, "Sampling Techniques", section 6; Waudby-Smith et al.
+// (see the package).
 type Mean struct {
 	cfg MeanConfig
 	s   meanState
@@ -69,11 +76,11 @@ type meanState struct {
 	Exposure        float64 // of the tick before
 	Done            float64 // sum of E of the phases before
 	Now             float64 // ln E of the present one
-	Tau             float64 // what it looks for, in value a unit and second; 0: not begun
-	Base            float64 // information of the present phase before the present step
+	Base            float64 // V of the present phase before the present step
+	Want            float64 // change that the present step must be able to see, as a share
 	Units           Buckets // in force
-	Time            Buckets // of units, in seconds, in the present phase
-	Values          Buckets // in the present phase
+	R, Q            float64 // of the present phase
+	Errors          Buckets // what each bucket adds to them
 }
 
 // NewMean returns a process that has counted nothing.
@@ -85,8 +92,7 @@ func NewMean(cfg MeanConfig) (*Mean, error) {
 	return &Mean{cfg: cfg}, nil
 }
 
-// Fold counts one tick, as [CB.Fold] does. The first tick, and the first of a phase,
-// only tell which units there are: nobody knows for how long they had been there.
+// Fold counts one tick, as [CB.Fold] does.
 func (m *Mean) Fold(t MeanTick, at Moment) (bool, error) {
 	if m.s.Ticks > 0 && t.At <= m.s.At {
 		return false, nil
@@ -98,16 +104,14 @@ func (m *Mean) Fold(t MeanTick, at Moment) (bool, error) {
 		return false, err
 	}
 	s := &m.s
-	first := m.begin(at)
-	if !first && int64(at.Step) != s.Step {
-		s.Base = m.gathered()
+	if !m.begin(at) && int64(at.Step) != s.Step {
+		s.Base = m.compare().v()
+	}
+	if s.Want = at.detect() - 1; m.cfg.LowerIsWorse {
+		s.Want = 1 - 1/at.detect()
 	}
 	s.move(t.Exposure)
-	s.Units.add(&t.Units, 1)
-	if !first {
-		s.Values.add(&t.Values, 1)
-		s.Time.add(&s.Units, max(1, math.Round(float64(t.At-s.At)/1000)))
-	}
+	s.count(t)
 	s.At, s.Step, s.Ticks = t.At, int64(at.Step), s.Ticks+1
 	m.judge()
 	return true, nil
@@ -128,26 +132,10 @@ func (m *Mean) Samples() Samples {
 	return Samples{Ticks: m.s.Ticks, N1: sumOf(&m.s.Units.On), N0: sumOf(&m.s.Units.Off)}
 }
 
-// Information is what the present step could have seen of a change by detect of
-// the mean of the off arm, in nats; see [Mean.Could].
-func (m *Mean) Information() float64 { return m.Could(m.cfg.Detect) }
-
-// Could is what the present step could have seen, in nats, of a change of the mean
-// of the off arm by this share: half the square of the change over its error.
-func (m *Mean) Could(share float64) float64 {
-	d := m.compare()
-	if !d.known {
-		return 0
-	}
-	return max(0, m.gathered()-m.s.Base) * square(share*d.off) / 2
-}
-
-// gathered is V of the present phase.
-func (m *Mean) gathered() float64 {
-	if d := m.compare(); d.known {
-		return 1 / square(d.sd)
-	}
-	return 0
+// Information is what the present step could have seen, in nats, of harm of the
+// Detect of its last moment: half the square of the difference over its error.
+func (m *Mean) Information() float64 {
+	return max(0, m.compare().v()-m.s.Base) * square(max(0, m.s.Want-m.cfg.Margin)) / 2
 }
 
 // Missing tells why the arms cannot be compared yet, and is empty where they can:
@@ -164,9 +152,8 @@ func (m *Mean) Missing() string {
 
 // A Difference is how the means of the arms compare in the present phase.
 type Difference struct {
-	// On and Off are the means, in value a unit and hour.
-	On, Off float64
-	// Ratio is On over Off; Low and High bound it at every tick together.
+	// Ratio is the mean of the on arm over that of the off arm; Low and High bound
+	// it at every tick together.
 	Ratio, Low, High float64
 	// Known is false while there is too little to say anything.
 	Known bool
@@ -174,21 +161,24 @@ type Difference struct {
 	UnitsOn, UnitsOff float64
 }
 
-// Difference estimates the means and their ratio with a confidence sequence of
-// error alpha, whose half-width is sqrt((V + rho)(ln(1 + V/rho) + 2 ln(1/alpha)))/V
-// for the difference. It is for display: it never decides.
+// Difference estimates the ratio of the means with a confidence sequence of error
+// alpha, whose half-width is sqrt((V + rho)(ln(1 + V/rho) + 2 ln(1/alpha)))/V, widened
+// for how few buckets its error comes from. It is for display: it never decides.
 func (m *Mean) Difference(alpha float64) Difference {
-	d := m.compare()
-	out := Difference{On: d.on * 3600, Off: d.off * 3600, UnitsOn: d.unitsOn, UnitsOff: d.unitsOff}
-	if out.Known = d.known && m.s.Tau > 0; !out.Known {
-		return out
+	c := m.compare()
+	d := Difference{Known: c.sd > 0, UnitsOn: sumOf(&m.s.Units.On), UnitsOff: sumOf(&m.s.Units.Off)}
+	if !d.Known {
+		return d
 	}
-	v := 1 / square(d.sd)
-	half := NormalMixture{Rho: 1 / square(m.s.Tau)}.Bound(v, alpha) / v
-	half *= half / d.sd / normalOf(half/d.sd, d.freedom)
-	out.Ratio = d.on / d.off
-	out.Low, out.High = max(0, (d.on-half)/d.off), (d.on+half)/d.off
-	return out
+	half := m.mixture(false).Bound(c.v(), alpha) / c.v()
+	half *= half / c.sd / normalOf(half/c.sd, c.freedom)
+	d.Ratio, d.Low, d.High = 1+c.d, max(0, 1+c.d-half), 1+c.d+half
+	return d
+}
+
+// mixture is that of a phase. It is tuned to the least change that matters.
+func (m *Mean) mixture(oneSided bool) NormalMixture {
+	return NormalMixture{Rho: 1 / square(m.cfg.Detect), OneSided: oneSided}
 }
 
 // begin starts a phase where the tick is the first of one, and reports whether it
@@ -205,7 +195,7 @@ func (m *Mean) begin(at Moment) bool {
 		s.Done += math.Exp(min(s.Now, maxLogE))
 	}
 	s.Started++
-	s.Now, s.Tau, s.Base, s.Time, s.Values = 0, 0, 0, Buckets{}, Buckets{}
+	s.Now, s.Base, s.R, s.Q, s.Errors = 0, 0, 0, 0, Buckets{}
 	return true
 }
 
@@ -230,60 +220,68 @@ func (s *meanState) move(exposure float64) {
 	}
 }
 
-// judge works out ln E of the present phase.
-func (m *Mean) judge() {
-	d := m.compare()
-	if !d.known {
+// count adds the values of a tick, each arm weighted by the units of the other.
+func (s *meanState) count(t MeanTick) {
+	for i := range bucketCount {
+		s.Units.On[i] += t.Units.On[i]
+		s.Units.Off[i] += t.Units.Off[i]
+	}
+	y1, y0, u1, u0 := sumOf(&t.Values.On), sumOf(&t.Values.Off), sumOf(&s.Units.On), sumOf(&s.Units.Off)
+	if u1 == 0 || u0 == 0 {
 		return
 	}
-	if m.s.Tau == 0 {
-		m.s.Tau = m.cfg.Detect * d.off
+	w1, w0, p := u1/(u1+u0), u0/(u1+u0), (y1+y0)/(u1+u0)
+	s.R, s.Q = s.R+w0*y1, s.Q+w1*y0
+	for i := range bucketCount {
+		s.Errors.On[i] += w0 * (t.Values.On[i] - p*s.Units.On[i])
+		s.Errors.Off[i] += w1 * (t.Values.Off[i] - p*s.Units.Off[i])
 	}
-	harm := d.on - d.off
+}
+
+// judge works out ln E of the present phase.
+func (m *Mean) judge() {
+	c := m.compare()
+	if c.sd == 0 {
+		return
+	}
+	harm := c.d
 	if m.cfg.LowerIsWorse {
 		harm = -harm
 	}
-	z := normalOf((harm-m.cfg.Margin*d.off)/d.sd, d.freedom)
-	m.s.Now = NormalMixture{Rho: 1 / square(m.s.Tau), OneSided: true}.LogE(z/d.sd, 1/square(d.sd))
+	z := normalOf((harm-m.cfg.Margin)/c.sd, c.freedom)
+	m.s.Now = m.mixture(true).LogE(z/c.sd, c.v())
 }
 
-// A comparison is the means of both arms and the error of their difference, in
-// value a unit and second.
+// A comparison is the difference of the means as a share of that of the off arm, and
+// its error, which is 0 where nothing is known.
 type comparison struct {
-	on, off, sd       float64
-	freedom           float64 // of sd, which comes from so few buckets
-	unitsOn, unitsOff float64
-	known             bool
+	d, sd   float64
+	freedom float64 // of the error
+}
+
+// v is the information of the comparison.
+func (c comparison) v() float64 {
+	if c.sd == 0 {
+		return 0
+	}
+	return 1 / square(c.sd)
 }
 
 func (m *Mean) compare() comparison {
 	s := &m.s
-	c := comparison{unitsOn: sumOf(&s.Units.On), unitsOff: sumOf(&s.Units.Off)}
-	if m.Missing() != "" || c.unitsOn < meanUnits || c.unitsOff < meanUnits {
-		return c
+	enough := sumOf(&s.Units.On) >= meanUnits && sumOf(&s.Units.Off) >= meanUnits
+	if !enough || m.Missing() != "" || !(s.Q > 0) {
+		return comparison{}
 	}
-	var v1, v0 float64
-	c.on, v1 = ratioMean(&s.Values.On, &s.Time.On)
-	c.off, v0 = ratioMean(&s.Values.Off, &s.Time.Off)
-	if !(v1+v0 > 0) || !(c.off > 0) {
-		return c
+	on, off := s.Errors.On, s.Errors.Off
+	for i := range bucketCount { // before they are squared, which values of any size stand
+		on[i], off[i] = on[i]/s.Q, off[i]/s.Q
 	}
-	c.sd, c.freedom, c.known = math.Sqrt(v1+v0), freedom(v1, v0), true
-	return c
-}
-
-// ratioMean is the ratio of two sums over buckets, and its variance by the formula
-// of Taylor: the mean square of y - R x over buckets, over the square of the mean x.
-func ratioMean(y, x *[bucketCount]float64) (mean, variance float64) {
-	all := sumOf(x)
-	if all == 0 {
-		return 0, 0
+	v1, v0 := spreadOf(&on), spreadOf(&off)
+	if !(v1+v0 > 0) {
+		return comparison{}
 	}
-	mean = sumOf(y) / all
-	for i := range bucketCount {
-		variance += square(y[i] - mean*x[i])
-	}
-	return mean, variance * bucketCount / (bucketCount - 1) / square(all)
+	return comparison{s.R/s.Q - 1, math.Sqrt(v1 + v0), freedom(v1, v0)}
 }
 
 func sumOf(b *[bucketCount]float64) float64 {
@@ -303,14 +301,6 @@ func filled(b *[bucketCount]float64) int {
 		}
 	}
 	return n
-}
-
-// add adds so many times what other buckets have.
-func (b *Buckets) add(c *Buckets, times float64) {
-	for i := range bucketCount {
-		b.On[i] += times * c.On[i]
-		b.Off[i] += times * c.Off[i]
-	}
 }
 
 func square(v float64) float64 { return v * v }

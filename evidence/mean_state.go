@@ -16,8 +16,8 @@ type storedMean struct {
 // back goes on with exactly the same bits.
 func (m *Mean) MarshalJSON() ([]byte, error) {
 	whole, real := m.s.fields()
-	counts := m.s.counts()
-	out := pack(append(whole, pointers(counts[:])...), real)
+	units := m.s.units()
+	out := pack(append(whole, pointers(units[:])...), real)
 	return json.Marshal(storedMean{Version: version, Config: m.cfg, State: out})
 }
 
@@ -34,13 +34,13 @@ func (m *Mean) UnmarshalJSON(data []byte) error {
 	}
 	var s meanState
 	whole, real := s.fields()
-	counts := s.counts()
-	rest, err := unpack(in.State, append(whole, pointers(counts[:])...), real)
+	units := s.units()
+	rest, err := unpack(in.State, append(whole, pointers(units[:])...), real)
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("state is %d bytes too long", len(rest))
 	}
 	if err == nil {
-		s.count(counts)
+		s.setUnits(units)
 		err = s.check(cfg)
 	}
 	if err != nil {
@@ -50,34 +50,26 @@ func (m *Mean) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// fields are the numbers of the state but those that count units, in the order in
+// fields are the numbers of the state but the units, in the order in
 // which they are stored.
 func (s *meanState) fields() ([]*int64, []*float64) {
-	real := []*float64{&s.Exposure, &s.Done, &s.Now, &s.Tau, &s.Base}
-	real = append(append(real, pointers(s.Values.On[:])...), pointers(s.Values.Off[:])...)
+	real := []*float64{&s.Exposure, &s.Done, &s.Now, &s.Base, &s.Want, &s.R, &s.Q}
+	real = append(append(real, pointers(s.Errors.On[:])...), pointers(s.Errors.Off[:])...)
 	return []*int64{&s.At, &s.Ticks, &s.Step, &s.Phase, &s.Started}, real
 }
 
-// counts are the units in force, and their seconds: whole numbers.
-func (s *meanState) counts() (out [4 * bucketCount]int64) {
-	for k, sums := range s.sums() {
-		for i, v := range sums {
-			out[k*bucketCount+i] = int64(v)
-		}
+// units are those in force: whole numbers.
+func (s *meanState) units() (out [2 * bucketCount]int64) {
+	for i := range bucketCount {
+		out[i], out[bucketCount+i] = int64(s.Units.On[i]), int64(s.Units.Off[i])
 	}
 	return out
 }
 
-func (s *meanState) count(in [4 * bucketCount]int64) {
-	for k, sums := range s.sums() {
-		for i := range sums {
-			sums[i] = float64(in[k*bucketCount+i])
-		}
+func (s *meanState) setUnits(in [2 * bucketCount]int64) {
+	for i := range bucketCount {
+		s.Units.On[i], s.Units.Off[i] = float64(in[i]), float64(in[bucketCount+i])
 	}
-}
-
-func (s *meanState) sums() [4]*[bucketCount]float64 {
-	return [...]*[bucketCount]float64{&s.Units.On, &s.Units.Off, &s.Time.On, &s.Time.Off}
 }
 
 func (s *meanState) check(cfg MeanConfig) error {
@@ -86,20 +78,13 @@ func (s *meanState) check(cfg MeanConfig) error {
 		return errors.New("a count cannot be")
 	case s.Ticks > 0 && !(s.Exposure > 0 && s.Exposure < 1):
 		return fmt.Errorf("exposure is %g", s.Exposure)
-	case s.Done < 0 || s.Tau < 0 || s.Base < 0:
+	case min(s.Done, s.Base, s.Want, s.R, s.Q) < 0:
 		return errors.New("a sum is negative")
 	}
-	for _, sums := range append(s.arrays(), &s.Values.On, &s.Values.Off) {
-		for _, v := range sums {
-			if v < 0 {
-				return errors.New("a sum is negative")
-			}
+	for i := range bucketCount {
+		if s.Units.On[i] < 0 || s.Units.Off[i] < 0 {
+			return errors.New("an arm has fewer units than none")
 		}
 	}
 	return nil
-}
-
-func (s *meanState) arrays() []*[bucketCount]float64 {
-	sums := s.sums()
-	return sums[:]
 }
