@@ -74,14 +74,24 @@ func (s *State) upper(look Look, spec rampart.Gate) (ratio float64, ok bool) {
 	if known == nil {
 		return 0, false
 	}
-	r := known.Ratio(look.alpha())
+	low, high, ok := limits(look, known)
 	switch {
-	case !r.Known:
+	case !ok:
 		return math.Inf(1), true
 	case lowerIsWorse(spec):
-		return 1 / r.Low, true
+		return 1 / low, true
 	}
-	return r.High, true
+	return high, true
+}
+
+// limits returns the confidence sequence of on over off, and whether it is known.
+func limits(look Look, known *evidence.Gate) (low, high float64, ok bool) {
+	if m := known.Mean(); m != nil {
+		d := m.Difference(look.alpha())
+		return d.Low, d.High, d.Known
+	}
+	r := known.Ratio(look.alpha())
+	return r.Low, r.High, r.Known
 }
 
 func lowerIsWorse(g rampart.Gate) bool {
@@ -101,6 +111,8 @@ func marginOf(g rampart.Gate) float64 {
 		return g.Ratio.Margin.Share()
 	case g.Count != nil:
 		return g.Count.Margin.Share()
+	case g.Mean != nil:
+		return g.Mean.Margin.Share()
 	}
 	return 0
 }

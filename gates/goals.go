@@ -91,7 +91,10 @@ func (t *tally) count(look Look, c counts) {
 			err = &NoData{"no events of either arm"}
 		}
 		if err = errors.Join(err, x.Err); err == nil {
-			seen[events], seen[of] = x, n
+			seen[events] = x
+			if t.unitsOf(of) == nil {
+				seen[of] = n
+			}
 		}
 		_, g.of(spec).Why = answerOf(err)
 	}
@@ -154,7 +157,7 @@ func (s *State) lookAtGoals(look Look) error {
 		return nil
 	}
 	g.Looked, g.Decided = look.tick(), look.Decide
-	return g.look(look, fractionAt(look, g.Since))
+	return s.Tally.look(look, fractionAt(look, g.Since))
 }
 
 // fractionAt is the share of the information expected at the cap that is there: events
@@ -169,7 +172,8 @@ func fractionAt(look Look, since int64) float64 {
 }
 
 // look takes a look at all goals, and judges them together.
-func (g *goals) look(look Look, fraction float64) error {
+func (t *tally) look(look Look, fraction float64) error {
+	g := t.Goals
 	decider, err := evidence.NewDecider(look.alpha(), evidence.KimDeMets())
 	if err != nil {
 		return err
@@ -178,7 +182,7 @@ func (g *goals) look(look Look, fraction float64) error {
 	var of []*goal
 	for _, spec := range look.Goals {
 		one := g.of(spec)
-		estimate, err := g.estimate(spec)
+		estimate, err := t.estimate(spec)
 		if err != nil {
 			one.Why = short(err.Error())
 			continue
@@ -212,12 +216,15 @@ func curt(r evidence.GoalResult) evidence.GoalResult {
 }
 
 // estimate compares the arms by what was counted of a goal.
-func (g *goals) estimate(spec rampart.Goal) (evidence.Estimate, error) {
+func (t *tally) estimate(spec rampart.Goal) (evidence.Estimate, error) {
 	events, of, err := metricOf(spec)
 	if err != nil {
 		return evidence.Estimate{}, err
 	}
-	x, n := g.Sums[hashed(events)], g.Sums[hashed(of)]
+	x, n := t.Goals.Sums[hashed(events)], t.unitsOf(of)
+	if n == nil {
+		n = t.Goals.Sums[hashed(of)]
+	}
 	if x == nil || n == nil {
 		return evidence.Estimate{}, errors.New("nothing is counted yet")
 	}
@@ -226,6 +233,17 @@ func (g *goals) estimate(spec rampart.Goal) (evidence.Estimate, error) {
 		e = e.Reversed()
 	}
 	return e, err
+}
+
+// unitsOf returns the units that a goal is per, where they are those of the launch: all
+// that have been seen since first exposure, in the arms that they are in now. Of those
+// that were first seen in this phase alone there are far fewer, and no more is known of
+// the others' arms than that chance has dealt them out.
+func (t *tally) unitsOf(selector string) *evidence.Sums {
+	if sel, err := parseSelector(selector); err == nil && sel.String() == firstSeen {
+		return t.InForce
+	}
+	return nil
 }
 
 // verdict says how far a goal has come: "completed checkouts +2.3 % (+0.4 to +4.2), 2 % wanted".
