@@ -42,6 +42,7 @@ type bench struct {
 	quick bool
 	runs  int // instead of those that a benchmark has
 	seed  uint64
+	path  string // of the file of figures; empty: none
 	docs  string // folder that gets tables and plots; empty: none
 	only  string
 	world *regexp.Regexp
@@ -64,7 +65,7 @@ func main() {
 func measure(ctx context.Context, args []string) (missed int, err error) {
 	b := &bench{out: os.Stdout}
 	fs := flag.NewFlagSet("evidence", flag.ExitOnError)
-	path := fs.String("out", "", "file that gets the figures; those of other names that it has are kept")
+	fs.StringVar(&b.path, "out", "", "file that gets the figures; those of other names that it has are kept")
 	fs.StringVar(&b.only, "only", "", "measure the figures whose names match this regular expression")
 	fs.BoolVar(&b.quick, "quick", false, "take fewer runs, and hold the promises to what so few can tell")
 	fs.IntVar(&b.runs, "runs", 0, "take so many runs of each instead")
@@ -91,14 +92,20 @@ func measure(ctx context.Context, args []string) (missed int, err error) {
 			return 0, fmt.Errorf("%s: %w", m.names[0], err)
 		}
 		figures = append(figures, got...)
-		if *path != "" { // a long run that is broken off keeps what it has
-			if err := figure.Merge(*path, got, b.about()); err != nil {
-				return 0, err
-			}
+		if err := b.keep(got); err != nil {
+			return 0, err
 		}
 	}
 	fmt.Fprintf(b.out, "\nmeasured in %s\n", time.Since(began).Round(time.Second))
 	return b.summary(figures), nil
+}
+
+// keep writes figures to the file, so that a long run that is broken off keeps some.
+func (b *bench) keep(figures []figure.Figure) error {
+	if b.path == "" {
+		return nil
+	}
+	return figure.Merge(b.path, figures, b.about())
 }
 
 // samples returns how many runs to take.

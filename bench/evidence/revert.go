@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/rampart-dev/rampart/bench/figure"
@@ -23,14 +24,19 @@ func most(w sim.World) float64 {
 func (b *bench) reverts(ctx context.Context) ([]figure.Figure, error) {
 	p := sim.Standard()
 	runs := b.samples(2000, 60)
-	r := b.report("false-reverts", "How often harmless launches are turned back", fmt.Sprintf(
-		"Whole launches of %d days under %d gates, with a look a minute up to the end of the maximum power ramp and every 15 minutes after it: "+
-			"%d looks with two arms. The error budget is 5 %% for all of it. Intervals are Wilson's, 95 %%.",
-		int(p.Length().Hours()/24), len(p.Gates), p.Ticks()))
+	head := []string{"world", "launches", "turned back", "share", "interval", "promised", "gates taken for overdispersed"}
+	page := func(rows [][]string, bars []bar) error {
+		r := b.report("false-reverts", "How often harmless launches are turned back", fmt.Sprintf(
+			"Whole launches of %d days under %d gates, with a look a minute up to the end of the maximum power ramp and every 15 minutes after it: "+
+				"%d looks with two arms. The error budget is 5 %% for all of it. Intervals are Wilson's, 95 %%.",
+			int(p.Length().Hours()/24), len(p.Gates), p.Ticks()))
+		r.section("By world", "", head, rows)
+		r.bars("false-reverts", "Harmless launches turned back, percent", bars, 5)
+		return r.write()
+	}
 	var figures []figure.Figure
 	var rows [][]string
 	var bars []bar
-	head := []string{"world", "launches", "turned back", "share", "interval", "promised", "gates taken for overdispersed"}
 	for _, w := range sim.Worlds() {
 		if !b.world.MatchString(w.Name) {
 			continue
@@ -54,10 +60,11 @@ func (b *bench) reverts(ctx context.Context) ([]figure.Figure, error) {
 		})
 		bars = append(bars, bar{w.Name, 100 * got, 100 * low, 100 * high})
 		b.print(head, rows[len(rows)-1:])
+		if err := errors.Join(b.keep(figures), page(rows, bars)); err != nil {
+			return figures, err
+		}
 	}
-	r.section("By world", "", head, rows)
-	r.bars("false-reverts", "Harmless launches turned back, percent", bars, 5)
-	return figures, r.write()
+	return figures, nil
 }
 
 // harmless walks launches without harm and returns how many were turned back, and how

@@ -1,5 +1,7 @@
 package sim
 
+import "slices"
+
 // A crowd is a population of users who differ in how often they meet an event, and
 // stay as they are. Who is on is monotone: whoever is in at 5 % is in at 50 %. So
 // users fall into slices, between one exposure of the plan and the next, and into
@@ -15,6 +17,8 @@ type crowd struct {
 
 	exposure float64 // that on and off are for
 	on, off  [buckets]float64
+	sum1     [buckets]float64 // of on, up to and with each bucket
+	sum0     [buckets]float64
 }
 
 func newCrowd(d draw, w World, p Plan) *crowd {
@@ -50,12 +54,31 @@ func (p Plan) exposures() []float64 {
 // together. The on arm has rho times as many as it would have.
 func (c *crowd) events(d draw, mean, exposure, rho float64, on, off *[buckets]float64) (x1, x0 float64) {
 	c.expose(exposure)
-	for i := range buckets {
-		on[i] = d.bursts(d.poisson(mean*rho*c.on[i]/c.burst), c.burst)
-		off[i] = d.bursts(d.poisson(mean*c.off[i]/c.burst), c.burst)
-		x1, x0 = x1+on[i], x0+off[i]
-	}
+	x1 = c.arm(d, mean*rho/c.burst, &c.on, &c.sum1, on)
+	x0 = c.arm(d, mean/c.burst, &c.off, &c.sum0, off)
 	return x1, x0
+}
+
+// arm draws the events of one arm: of a few bursts, each chooses its bucket by weight.
+func (c *crowd) arm(d draw, mean float64, weight, sum, into *[buckets]float64) (x float64) {
+	*into = [buckets]float64{}
+	if all := sum[buckets-1]; mean*all < 40 {
+		for n := d.poisson(mean * all); n > 0; n-- {
+			at, _ := slices.BinarySearch(sum[:], all*d.Float64())
+			into[min(at, buckets-1)]++
+		}
+	} else {
+		for i, w := range weight {
+			into[i] = d.poisson(mean * w)
+		}
+	}
+	for i, n := range into {
+		if n > 0 {
+			into[i] = d.bursts(n, c.burst)
+			x += into[i]
+		}
+	}
+	return x
 }
 
 func (c *crowd) expose(exposure float64) {
@@ -71,5 +94,10 @@ func (c *crowd) expose(exposure float64) {
 		for i, w := range c.weight[s] {
 			into[i] += w
 		}
+	}
+	var on, off float64
+	for i := range buckets {
+		on, off = on+c.on[i], off+c.off[i]
+		c.sum1[i], c.sum0[i] = on, off
 	}
 }

@@ -16,15 +16,18 @@ func newDraw(seed, run uint64) draw {
 	return draw{rand.New(rand.NewPCG(seed, run))} //nolint:gosec // a simulation that must be repeatable
 }
 
-// poisson draws a Poisson count: by inversion where it is small, and otherwise by
-// transformed rejection. Source: Hörmann, "The transformed rejection method for
-// generating Poisson random variables", algorithm PTRS.
+// poisson draws a Poisson count: by inversion where it is small, by rounding a normal
+// deviate where it is so large that nobody could tell, and otherwise by transformed
+// rejection. Source: Hörmann, "The transformed rejection method for generating Poisson
+// random variables", algorithm PTRS.
 func (d draw) poisson(mean float64) float64 {
-	if mean <= 0 {
+	switch {
+	case mean <= 0:
 		return 0
-	}
-	if mean < 12 {
+	case mean < 12:
 		return d.inverted(mean)
+	case mean > 2000:
+		return max(0, math.Round(mean+math.Sqrt(mean)*d.NormFloat64()))
 	}
 	b := 0.931 + 2.53*math.Sqrt(mean)
 	a := -0.059 + 0.02483*b

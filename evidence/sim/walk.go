@@ -178,6 +178,10 @@ func (l *launch) hold(i int, s Step) error {
 				return err
 			}
 		}
+		// Whose evidence it is costs more to tell than that there is not enough.
+		if l.evidence.LogE() < l.evidence.Limit()-1e-9 {
+			continue
+		}
 		if look := l.evidence.Look(in.at); look.Reached {
 			l.turnBack(i, l.at+s.Every, look.Gate)
 		}
