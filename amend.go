@@ -38,6 +38,7 @@ func (p Plan) Amend(next Plan, entered int) (Amended, error) {
 	a := &amender{was: p, is: next, entered: entered}
 	a.fixed()
 	a.passed()
+	a.goals()
 	if len(a.found) > 0 {
 		return Amended{}, a.found
 	}
@@ -112,6 +113,16 @@ func (a *amender) fixed() {
 	}
 	if was, is := a.was.Retries(), a.is.Retries(); is > was {
 		a.wrong("stages", "use at most as many attempts as before", "the error budget cannot be amended, and it is shared by %d attempts, not %d", was+1, is+1)
+	}
+}
+
+// goals finds a change of what the maximum power ramp is to find out once it has begun:
+// whoever has seen how goals do may not choose them.
+func (a *amender) goals() {
+	for _, s := range a.was.Stages[:a.entered+1] {
+		if s.Phase == MaxPowerRamp && !same(a.was.Goals, a.is.Goals) {
+			a.wrong("goals", "keep them, and judge others on your own analytics", "cannot be amended: %s has begun, and is judged by what it was begun for", s.Phase)
+		}
 	}
 }
 
@@ -190,6 +201,7 @@ func (a *amender) tell(out *Amended) {
 			{"gates", weightless(a.was.GatesOf(was)), weightless(a.is.GatesOf(a.is.Stages[i]))},
 			{"approvals", was.Approvals, is.Approvals},
 			{"extension", was.Extend, is.Extend},
+			{"recommend", was.Recommend, is.Recommend},
 			{"objectives", was.Objectives, is.Objectives},
 		} {
 			if i >= a.entered && !same(x.was, x.is) {

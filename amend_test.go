@@ -124,6 +124,18 @@ func TestConsentCannotBeAmendedAway(t *testing.T) {
 	}
 }
 
+// Whoever has seen how the goals do may not choose them.
+func TestGoalsStayAsTheyAreOnceTheRampHasBegun(t *testing.T) {
+	next := amendable()
+	next.Goals = []rampart.Goal{{Name: "checkouts", Improve: 200, Ratio: &rampart.Ratio{Events: "done_total", Of: "units_total"}}}
+	ramp := next.StageOf(rampart.MaxPowerRamp)
+	got, err := amendable().Amend(next, ramp-1)
+	require.NoError(t, err)
+	require.Contains(t, got.Changes, "goals")
+	_, err = amendable().Amend(next, ramp)
+	require.ErrorContains(t, err, "max-power-ramp has begun")
+}
+
 // A launch is walked by people who amend its plan again and again to have it exposed
 // with less consent. Whatever they come to, everybody was asked whom any of the plans
 // that were in force would have asked before it exposed as much.

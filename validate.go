@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -37,7 +38,7 @@ func (p Plan) Validate() Mistakes {
 	c.requirements()
 	c.gates("gates", c.plan.Gates)
 	c.goals()
-	c.span("shadow", c.plan.Shadow, 0, 30*day)
+	c.shadow()
 	c.stages()
 	c.finish()
 	c.policies()
@@ -166,6 +167,27 @@ func (c *checker) goals() {
 		if g.Improve <= 0 || g.Improve > 10*Full {
 			c.wrong(path+".improve", "say by how much it is to improve, such as 2%", "%s is no improvement to look for", g.Improve)
 		}
+	}
+	if len(c.plan.Goals) > 0 && !slices.ContainsFunc(c.plan.Stages, Stage.measures) {
+		c.wrong("goals", "let max-power-ramp end with a step between 0 and 100 %, usually at 50",
+			"are judged at the end of max-power-ramp, where the plan has no two arms to compare")
+	}
+}
+
+// measures reports whether the stage ends with both arms in the maximum power ramp.
+func (s Stage) measures() bool {
+	if s.Phase != MaxPowerRamp || len(s.Steps) == 0 {
+		return false
+	}
+	last := s.Steps[len(s.Steps)-1].Percent
+	return last > 0 && last < Full
+}
+
+// shadow checks the period in which gates learn from arms that are treated the same.
+func (c *checker) shadow() {
+	c.span("shadow", c.plan.Shadow, 0, 30*day)
+	if c.plan.Shadow > 0 && !slices.ContainsFunc(c.plan.Gates, Gate.Compares) {
+		c.warn("shadow", "add a gate that compares the arms to the plan, or leave shadow out", "has nothing to learn: no gate of the plan compares the arms")
 	}
 }
 

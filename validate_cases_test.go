@@ -83,6 +83,14 @@ var stageErrors = []mistaken{
 	{"an extension up to days", stage(2, func(s *rampart.Stage) { s.Extend = &rampart.Extend{By: 7 * day, UpTo: 20 * day} }), "stages[2].extend.upTo", "not whole weeks"},
 	{"an extension to less than the hold", stage(4, func(s *rampart.Stage) { s.Extend = &rampart.Extend{By: day, UpTo: 7 * day} }), "stages[4].extend.upTo", "less than the stage holds"},
 	{"an extension by nothing", stage(4, func(s *rampart.Stage) { s.Extend = &rampart.Extend{UpTo: 60 * day} }), "stages[4].extend.by", "too short"},
+	{"goals without the phase that judges them", func(p *rampart.Plan) {
+		p.Goals = []rampart.Goal{{Name: "checkouts", Improve: 200, Ratio: &rampart.Ratio{Events: "done_total", Of: "units_total"}}}
+		p.Profile, p.Stages, p.Gates = rampart.Express, nil, []rampart.Gate{threshold("up")}
+	}, "goals", "no two arms to compare"},
+	{"a recommendation without gates that compare", func(p *rampart.Plan) {
+		p.Gates = []rampart.Gate{threshold("up")}
+		p.Stages[1].Recommend = true
+	}, "stages[1].recommend", "nothing to go by"},
 	{"an empty objective", stage(4, func(s *rampart.Stage) { s.Objectives = []string{" "} }), "stages[4].objectives[0]", "is empty"},
 	{"only gates that compare while the on arm is empty", func(p *rampart.Plan) {
 		p.Gates = p.Gates[:1]

@@ -29,6 +29,7 @@ func (c *checker) stages() {
 		c.approvals(path+".approvals", s.Approvals)
 		c.policy(path+".onBreach", s.OnBreach)
 		c.extend(path+".extend", s)
+		c.recommend(path+".recommend", s)
 		c.objectives(path, s)
 	}
 	c.budget()
@@ -256,6 +257,18 @@ func (c *checker) extend(path string, s Stage) {
 		if x.d > 0 && x.d%(7*day) != 0 {
 			c.wrong(path+"."+x.key, "traffic differs by weekday; use 7d, 14d, ...", "%s is not whole weeks", x.d)
 		}
+	}
+}
+
+// recommend sees to it that the recommender has something to choose from, and something
+// to choose by.
+func (c *checker) recommend(path string, s Stage) {
+	switch {
+	case !s.Recommend:
+	case len(s.Steps) < 2:
+		c.warn(path, "write the steps that it may choose from: 1, 2, 5, 10", "has nothing to choose from: %s has one step", s.Phase)
+	case !slices.ContainsFunc(c.plan.GatesOf(s), Gate.Compares):
+		c.wrong(path, "add a gate that compares the arms, such as a ratio", "has nothing to go by: no gate of %s compares the arms", s.Phase)
 	}
 }
 

@@ -137,11 +137,12 @@ func (m *Memory) enter(step string) {
 // acknowledge has the gates set a mismatch of the sample ratio aside, once for each
 // time that somebody has acknowledged one. What they had not found again after a step
 // back is settled with that.
-func (m *Memory) acknowledge(times int, _ time.Time) {
+func (m *Memory) acknowledge(times int, at time.Time) {
 	if times <= m.Acked {
 		return
 	}
 	m.Acked = times
+	m.Gates.Acknowledge(at)
 	delete(m.Lasting, SampleRatio) // another one is news
 }
 

@@ -52,14 +52,15 @@ type WatchInput struct {
 	LeaseWarn    rampart.Duration    `json:"leaseWarn,omitempty"` // how long the lease may go without being renewed
 	Digest       string              `json:"digest,omitempty"`    // of the document that the launch wrote
 	Blind        rampart.BlindPolicy `json:"blind"`
-	Accept       bool                `json:"accept,omitempty"` // an advance past undecided
-	Acked        int                 `json:"acked,omitempty"`  // mismatches of the sample ratio that people have acknowledged
-	Most         rampart.Duration    `json:"most,omitempty"`   // how long the hold may last while undecided; 0: twice itself
-	Goals        []rampart.Goal      `json:"goals,omitempty"`  // that are counted in this step
-	CapAt        time.Time           `json:"capAt,omitzero"`   // by when the information of the goals is planned
-	Decide       bool                `json:"decide,omitempty"` // what the ramp comes to, once the hold is over
-	Ladder       []rampart.Percent   `json:"ladder,omitempty"` // the steps that one is to be recommended of
-	Told         map[string]int64    `json:"told,omitempty"`   // causes that the workflow knows of, and since when they last
+	Accept       bool                `json:"accept,omitempty"`      // an advance past undecided
+	Acked        int                 `json:"acked,omitempty"`       // mismatches of the sample ratio that people have acknowledged
+	SampleRatio  bool                `json:"sampleRatio,omitempty"` // is asked after
+	Most         rampart.Duration    `json:"most,omitempty"`        // how long the hold may last while undecided; 0: twice itself
+	Goals        []rampart.Goal      `json:"goals,omitempty"`       // that are counted in this step
+	CapAt        time.Time           `json:"capAt,omitzero"`        // by when the information of the goals is planned
+	Decide       bool                `json:"decide,omitempty"`      // what the ramp comes to, once the hold is over
+	Ladder       []rampart.Percent   `json:"ladder,omitempty"`      // the steps that one is to be recommended of
+	Told         map[string]int64    `json:"told,omitempty"`        // causes that the workflow knows of, and since when they last
 	Memory       Memory              `json:"memory"`
 }
 
@@ -191,6 +192,7 @@ func (a *Activities) reread(ctx context.Context, in WatchInput, m Memory, answer
 	if found.Found == "" {
 		return Watched{}, a.again(in, m, clock)
 	}
+	m.Verdict.Decision, m.Verdict.Recommended = verdict.Decision, verdict.Recommended // which were not asked for then
 	found.At, found.Memory = a.Now().UnixMilli(), m
 	return found, nil
 }
@@ -232,6 +234,8 @@ func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick ti
 		Phase: in.Phase, PhaseIndex: in.PhaseIndex, Phases: in.Phases, Schedule: in.Schedule,
 		Exposure: in.Exposure, Exposing: in.Exposing,
 		At: tick, Every: in.Every.D(), FirstExposed: in.FirstExposed, NotBefore: in.NotBefore, StepSince: in.Since, HoldOver: over,
+		SampleRatio: in.SampleRatio, Goals: in.Goals, CapAt: in.CapAt, Decide: in.Decide && (over || in.Mode == Guard || in.Mode == Raise),
+		Recommend: len(in.Ladder) > 0, Ladder: in.Ladder,
 	}, &m.Gates)
 	if err != nil && ctx.Err() != nil {
 		return v, fmt.Errorf("judge %s: %w", in.Flag, err)

@@ -28,12 +28,7 @@ func TestTheDesignsExampleHasNoMistakes(t *testing.T) {
 	require.Equal(t, &rampart.Approvals{Count: 1}, plan.Stages[3].Approvals)
 	require.NotContains(t, plan.Gates[2].Threshold.Query, "\n")
 
-	var paths []string
-	for _, m := range file.Locate(plan.Unsupported()) {
-		require.Greater(t, m.Line, 1, "each has a place")
-		paths = append(paths, m.Path)
-	}
-	require.Equal(t, []string{"goals", "stages[2].extend"}, paths)
+	require.Empty(t, file.Locate(plan.Unsupported()))
 }
 
 func TestTheOtherExamplesCanBeStarted(t *testing.T) {

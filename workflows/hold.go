@@ -216,6 +216,7 @@ func (l *launch) asksForMore(in *activities.WatchInput) {
 	if l.version < 3 || !l.exposed {
 		return
 	}
+	in.SampleRatio = l.plan.Unit != rampart.Request && (len(l.plan.Goals) > 0 || slices.ContainsFunc(in.Gates, rampart.Gate.Compares))
 	if l.phase == rampart.MaxPowerRamp {
 		in.Goals, in.CapAt = l.plan.Goals, l.capOf()
 		in.Decide = l.decision != nil || l.endsRamp() && (in.Mode == activities.Hold || in.Mode == activities.Advance)

@@ -133,7 +133,7 @@ func (l *launch) choose(ctx workflow.Context) error {
 }
 
 func (l *launch) recommends() bool {
-	return l.inside && !l.baking && l.stage().Recommend && l.step+1 < len(l.stage().Steps)
+	return l.inside && !l.baking && l.stage().Recommend && l.flag.Exposure > 0 && l.step+1 < len(l.stage().Steps)
 }
 
 // skip chooses the highest step that is recommended.
