@@ -113,10 +113,12 @@ type Receipt struct {
 	BreachAt     int64   `json:"breachAt,omitempty"`     // the tick whose evidence reached the limit
 	OffAt        int64   `json:"offAt,omitempty"`        // when the store had the baseline
 	Everywhere   int64   `json:"everywhere,omitempty"`   // when the last reader had confirmed it
+	HarmToOff    int64   `json:"harmToOff,omitempty"`    // ms from HarmSince until it was off, everywhere where that is known
 	Readers      int     `json:"readers,omitempty"`      //
 	Confirmed    int     `json:"confirmed,omitempty"`    //
 	Affected     float64 `json:"affected,omitempty"`     // bad events on the on arm since harm began, up to the last look
 	Requests     float64 `json:"requests,omitempty"`     // units counted on both arms since first exposure
+	Units        int64   `json:"units,omitempty"`        // first seen in the on arm, where new units are counted
 	Gate         string  `json:"gate,omitempty"`
 	Looks        int64   `json:"looks,omitempty"` // ticks judged
 	BlindFor     int64   `json:"blindFor,omitempty"`

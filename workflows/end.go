@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -195,95 +194,3 @@ func (l *launch) handOver(ctx workflow.Context, signal string, out *rampart.Outc
 		l.record(ctx, "", "%s could not be told: %s", id, message(err))
 	}
 }
-
-// receipt computes what the launch cost from its own ticks.
-func (l *launch) receipt(ctx workflow.Context, out rampart.Outcome, e confirmedBy, harm gates.Harm) rampart.Receipt {
-	r := rampart.Receipt{
-		StartedAt: l.startedAt.UnixMilli(), EndedAt: workflow.Now(ctx).UnixMilli(), Highest: l.highest,
-		Readers: e.Readers, Confirmed: e.Confirmed.Confirmed, Gate: l.gateOf(out),
-		Requests: harm.Units, Looks: l.memory.Looks, BlindFor: l.memory.Blind.D().Milliseconds(), Approvals: len(l.approved),
-	}
-	if !l.firstExposed.IsZero() {
-		r.FirstExposed = l.firstExposed.UnixMilli()
-	}
-	if out.State != rampart.Launched {
-		r.OffAt = l.offAt
-	}
-	if r.OffAt > 0 && e.Readers > 0 && e.Confirmed.Confirmed == e.Readers {
-		r.Everywhere = e.at
-	}
-	if out.Cause == rampart.CauseBreach {
-		r.BreachAt, r.Affected = l.memory.Tick, harm.Bad
-		if !harm.Since.IsZero() {
-			r.HarmSince = harm.Since.UnixMilli()
-		}
-	}
-	top := l.highestBeforeFinish()
-	r.HoldoutClean = top < rampart.Full && l.before <= top // earlier launches count: the salt is the same
-	r.Text = l.receiptText(out, r)
-	return r
-}
-
-func (l *launch) gateOf(out rampart.Outcome) string {
-	if out.Cause == rampart.CauseBreach && l.stopped != nil {
-		return l.stopped.gate
-	}
-	return ""
-}
-
-func (l *launch) highestBeforeFinish() rampart.Percent {
-	var top rampart.Percent
-	for _, s := range l.plan.Stages {
-		for _, st := range s.Steps {
-			top = max(top, st.Percent)
-		}
-	}
-	return top
-}
-
-func (l *launch) receiptText(out rampart.Outcome, r rampart.Receipt) string {
-	took := rampart.Duration((time.Duration(r.EndedAt-r.StartedAt) * time.Millisecond).Truncate(time.Second))
-	switch {
-	case out.State == rampart.Launched:
-		return fmt.Sprintf("%s is launched at %s after %s: %s, %d looks at the gates, %.0f requests compared%s",
-			l.plan.Flag, l.flag.Exposure, took, approvals(r.Approvals), r.Looks, r.Requests, l.holdout())
-	case out.State == rampart.Superseded:
-		return fmt.Sprintf("%s: %s; this launch ended without touching it", l.plan.Flag, out.Reason)
-	case r.FirstExposed == 0:
-		return fmt.Sprintf("%s %s before anybody was exposed: %s", l.plan.Flag, out.State, out.Reason)
-	}
-	text := fmt.Sprintf("%s %s in %s: %s.", l.plan.Flag, out.State, l.phase, out.Reason)
-	if r.HarmSince > 0 {
-		text += fmt.Sprintf(" Harm began about %s.", clock(r.HarmSince))
-	}
-	if r.Everywhere > 0 {
-		text += fmt.Sprintf(" Off everywhere %s (%d of %d readers).", clock(r.Everywhere), r.Confirmed, r.Readers)
-	} else {
-		text += fmt.Sprintf(" Off in the store %s; %d of %d readers confirmed.", clock(r.OffAt), r.Confirmed, r.Readers)
-	}
-	if r.HarmSince > 0 && r.Affected > 0 { // a bound tells that there is harm, and not whom it hit
-		text += fmt.Sprintf(" At least %.0f of %.0f requests affected.", r.Affected, r.Requests)
-	}
-	return text
-}
-
-// holdout says whether the units that were kept off to the end had ever been on.
-func (l *launch) holdout() string {
-	switch top := l.highestBeforeFinish(); {
-	case top >= rampart.Full:
-		return ""
-	case l.before > top:
-		return fmt.Sprintf("; the holdout above %s was not clean: an earlier launch had exposed %s", top, l.before)
-	default:
-		return fmt.Sprintf("; the holdout above %s was clean", top)
-	}
-}
-
-func approvals(n int) string {
-	if n == 1 {
-		return "1 approval"
-	}
-	return fmt.Sprintf("%d approvals", n)
-}
-
-func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05") }
