@@ -232,9 +232,7 @@ func TestALookThatMakesNoSenseIsAnError(t *testing.T) {
 		{"a selector that is PromQL", func(l *gates.Look) {
 			l.Gates = []rampart.Gate{{Name: "x", Count: &rampart.Count{Events: "rate(x[5m])"}}}
 		}, rampart.Invalid},
-		{"a kind that is not judged", func(l *gates.Look) {
-			l.Gates = []rampart.Gate{{Name: "x", Baseline: &rampart.Baseline{Query: "x"}}}
-		}, rampart.Refused},
+		{"a kind that is not known", func(l *gates.Look) { l.Gates = []rampart.Gate{{Name: "x"}} }, rampart.Refused},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package gates
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/evidence"
@@ -24,10 +25,14 @@ func (g *gate) average(look Look, s *State, spec rampart.Gate, saw sight) (none,
 		return none, nil
 	}
 	values, units := saw.counts[0].Arms, saw.counts[1].Arms
-	g.Counted = look.tick()
 	if none = g.Arrivals.both(look, saw.to, units); none != nil {
+		g.Counted = look.tick()
 		return none, nil
 	}
+	if g.late(look, saw, units) {
+		return nil, nil
+	}
+	g.Counted = look.tick()
 	t := evidence.MeanTick{At: look.tick(), Exposure: look.Exposure.Share()}
 	for _, c := range []struct {
 		selector string
@@ -50,6 +55,14 @@ func (g *gate) average(look Look, s *State, spec rampart.Gate, saw sight) (none,
 		return &NoData{why}, nil
 	}
 	return nil, nil
+}
+
+// late reports whether an arm had no sample in this tick: lost in a scrape, say. Its
+// units are there all the same, and would look as if they were worth nothing, so the
+// tick is counted with the next one.
+func (g *gate) late(look Look, saw sight, arms map[string]ArmCount) bool {
+	began := time.UnixMilli(g.Counted).Add(-look.At.Sub(saw.to))
+	return g.Counted > 0 && (!arms["on"].Last.After(began) || !arms["off"].Last.After(began))
 }
 
 // averaged reads the verdict on a mean off its evidence, which is short of its limit.
