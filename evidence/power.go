@@ -16,6 +16,10 @@ const (
 	DelayInMid = 1.0
 )
 
+// WholeShare is the share of the level that a gate with cohorts keeps for all units
+// together, by which harm that hits everybody is found.
+const WholeShare = wholeMass
+
 // A Flow is what every tick brings to a gate that compares the arms, as far as it can
 // be told beforehand.
 type Flow struct {

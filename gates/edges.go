@@ -56,17 +56,12 @@ func (h histogram) all() float64 {
 	return h.upTo[len(h.upTo)-1]
 }
 
-// slowest returns the edge that the slowest hundredth is nearest to, and the share of
-// requests beyond it. Edges beyond which there is nobody cannot show harm.
+// slowest returns the edge that a gate compares the slowest hundredth at, and the share
+// of requests beyond it.
 func (h histogram) slowest() (edge, beyond float64) {
-	best := math.Inf(1)
-	for i, e := range h.edges {
-		share := 1 - h.upTo[i]/h.all()
-		if far := math.Abs(math.Log(share / 0.01)); share > 0 && far < best {
-			edge, beyond, best = e, share, far
-		}
-	}
-	return edge, beyond
+	edge = h.nearest(quantiles[latencyEdges-1])
+	i := slices.Index(h.edges, edge)
+	return edge, 1 - h.upTo[i]/h.all()
 }
 
 // near returns the edges that are near the quantiles, each once.
@@ -77,9 +72,7 @@ func (h histogram) near() []float64 {
 		if !ok {
 			continue
 		}
-		edge := slices.MinFunc(h.edges, func(a, b float64) int {
-			return int(math.Copysign(1, math.Abs(math.Log(a/v))-math.Abs(math.Log(b/v))))
-		})
+		edge := h.nearest(q)
 		if far := edge / v; far <= nearEnough && far >= 1/nearEnough && !slices.Contains(found, edge) {
 			found = append(found, edge)
 		}
@@ -117,7 +110,8 @@ func (h histogram) mistaken(metric string) string {
 	case !known:
 		return fmt.Sprintf("the slowest hundredth of %s lies beyond its last edge, %s", metric, edgeText(h.edges[len(h.edges)-1]))
 	}
-	return fmt.Sprintf("%s has %d edges near its p50, p90, p95 and p99, where %d are needed", metric, len(near), enoughEdges)
+	some := [enoughEdges]string{"no edge", "1 edge", "2 edges"}[min(len(near), enoughEdges-1)]
+	return fmt.Sprintf("%s has %s near its p50, p90, p95 and p99, where %d are needed", metric, some, enoughEdges)
 }
 
 // hint says what to do about it.

@@ -109,13 +109,17 @@ func (w *watcher) ticks(hold rampart.Duration) float64 { return float64(hold.D()
 // effective is the level of the part of the gate that finds harm first: its parts are
 // averaged, so each has its share of the level.
 func (w *watcher) effective() float64 {
+	level := w.level
+	if len(w.By) > 0 {
+		level *= evidence.WholeShare
+	}
 	switch {
 	case w.Latency != nil:
-		return w.level / latencyEdges
+		level /= latencyEdges
 	case w.Mean != nil:
-		return asymptotic * w.level / float64(w.phases)
+		level *= asymptotic / float64(w.phases)
 	}
-	return w.level
+	return level
 }
 
 // asymptotic is the factor of evidence whose level holds only in the limit.
@@ -146,8 +150,8 @@ func (w *watcher) shows(q float64) func(rho float64) float64 {
 		}
 	case w.Mean != nil:
 		return func(rho float64) float64 {
-			n := w.perTick()
-			return evidence.MeanInformation(q*n, (1-q)*n, w.rate.Base*shift(rho, w.lower()), w.rate.Spread) / bucketsCost
+			n, change := w.perTick(), max(0, shift(rho, w.lower())-w.margin())
+			return evidence.MeanInformation(q*n, (1-q)*n, w.rate.Base*change, w.rate.Spread) / bucketsCost
 		}
 	}
 	return w.flow(q).Information
@@ -225,6 +229,8 @@ func (w *watcher) margin() float64 {
 		return w.Ratio.Margin.Share()
 	case w.Count != nil:
 		return w.Count.Margin.Share()
+	case w.Mean != nil:
+		return w.Mean.Margin.Share()
 	}
 	return 0
 }

@@ -163,19 +163,23 @@ func TestEveryKindIsForecast(t *testing.T) {
 		{Name: "failures", Count: &rampart.Count{Events: "a"}},
 		{Name: "carts", Ratio: &rampart.Ratio{Events: "a", Of: "b", Worse: rampart.WorseLower}},
 		{Name: "revenue", Mean: &rampart.Mean{Value: "a", Of: "b", Worse: rampart.WorseLower, Detect: 500}},
+		{Name: "by platform", Ratio: &rampart.Ratio{Events: "c", Of: "b"}, By: []string{"platform"}},
+		{Name: "at once", Ratio: &rampart.Ratio{Events: "c", Of: "b"}},
 		{Name: "pool", Threshold: &rampart.Threshold{Query: "a"}, OnBreach: &rampart.Policy{Action: rampart.ActHold}},
 	}}
 	p := gates.PowerOf(plan, gates.Rates{Of: map[string]gates.Rate{
 		"gates[0]": {Base: 20}, "gates[1]": {Units: 10, Base: 0.2}, "gates[2]": {Units: 2, Base: 10, Spread: 30},
+		"gates[3]": {Units: 10, Base: 0.02}, "gates[4]": {Units: 10, Base: 0.02},
 	}})
+	require.Greater(t, seenIn(t, p, 5000, "by platform").Harms[1].After, seenIn(t, p, 5000, "at once").Harms[1].After, "cohorts take their share")
 	for _, name := range []string{"failures", "carts", "revenue"} {
 		g := seenIn(t, p, 5000, name)
 		require.Greater(t, g.Sees, 1., name)
 		require.Less(t, g.Sees, 1.25, name)
 		require.Positive(t, g.Harms[3].After, name)
 	}
-	require.Zero(t, p.Gates[3].Level, "a bound is not evidence")
-	require.Empty(t, p.Gates[3].Harms)
+	require.Zero(t, p.Gates[5].Level, "a bound is not evidence")
+	require.Empty(t, p.Gates[5].Harms)
 	require.Zero(t, p.Gates[0].Harms[3].Units, "of a count nobody knows the units")
 	require.Positive(t, p.Gates[0].Harms[3].Harmed)
 	require.InDelta(t, 1.05, seenIn(t, p, 5000, "revenue").Detect, 1e-9)

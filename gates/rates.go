@@ -88,7 +88,7 @@ func (r *rater) rate(ctx context.Context, g rampart.Gate) Rate {
 	case g.Ratio != nil:
 		return r.ratio(ctx, g.Ratio.Events, g.Ratio.Of)
 	case g.Objective != nil:
-		return r.ratio(ctx, g.Objective.Events, g.Objective.Of)
+		return r.line(ctx, g.Objective.Events, g.Objective.Of)
 	case g.Count != nil:
 		rate := r.units(ctx, g.Count.Events)
 		rate.Base, rate.Units = rate.Units, 0
@@ -125,10 +125,30 @@ func (r *rater) ratio(ctx context.Context, events, of string) Rate {
 	case n.total() > 0:
 		rate.Base = x.total() / n.total()
 	default:
-		rate.Missing = fmt.Sprintf("%s counted nothing within %s", units.metric, rampart.Duration(s.back))
+		rate.Missing = nothingCounted(units, s)
 	}
 	rate.Phi = r.spread(ctx, counted, s)
 	return rate
+}
+
+// line reads the rate of events of all units, whatever their arm.
+func (r *rater) line(ctx context.Context, events, of string) Rate {
+	units, s, rate := r.begin(ctx, of)
+	counted, err := parseSelector(events)
+	if rate.Missing != "" || err != nil {
+		return rate
+	}
+	n, x := r.grown(ctx, units, s, "flag").total(), r.grown(ctx, counted, s, "flag").total()
+	if rate.Units = n / s.back.Seconds(); n > 0 {
+		rate.Base = x / n
+		return rate
+	}
+	rate.Missing = nothingCounted(units, s)
+	return rate
+}
+
+func nothingCounted(sel selector, s scopeOfFlag) string {
+	return fmt.Sprintf("%s counted nothing within %s", sel.metric, rampart.Duration(s.back))
 }
 
 // spread reads how much more the events of the telemetry buckets vary than by chance.
@@ -160,7 +180,7 @@ func (r *rater) latency(ctx context.Context, histogram string) Rate {
 	}
 	h := histogramOf(arm)
 	if h.all() == 0 || len(h.edges) == 0 {
-		rate.Missing = fmt.Sprintf("%s counted nothing within %s", sel.metric, rampart.Duration(s.back))
+		rate.Missing = nothingCounted(sel, s)
 		return rate
 	}
 	rate.Units = histogramOf(both).all() / s.back.Seconds()

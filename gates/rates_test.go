@@ -80,7 +80,9 @@ func TestRatesAreReadFromCounters(t *testing.T) {
 		require.InEpsilon(t, 500, slow.Units, 0.01)
 		require.EqualValues(t, 1, slow.Edge, "nearest to the slowest hundredth")
 		require.InEpsilon(t, 0.012, slow.Base, 0.05)
-		require.Equal(t, failing, rates.Of["gates[2]"])
+		all := rates.Of["gates[2]"]
+		require.InEpsilon(t, 3000, all.Units, 0.01, "a line is for everybody")
+		require.InEpsilon(t, (0.01*2950+0.02*50)/3000, all.Base, 0.01)
 		require.InEpsilon(t, 5.5, rates.Of["gates[3]"].Base, 0.01, "failures a second")
 		require.Contains(t, rates.Of["gates[4]"].Missing, "no series of nowhere_total goes back 10m")
 		paid := rates.Of["goals[0]"]
@@ -119,8 +121,9 @@ func TestEdgesOfAHistogram(t *testing.T) {
 	}{
 		{"edges where requests are", map[string]float64{"0.1": 0.6, "0.25": 0.91, "0.5": 0.96, "1": 0.992, "2.5": 1, "+Inf": 1}, ""},
 		{"none below infinity", map[string]float64{"+Inf": 1}, "has no edges below +Inf"},
-		{"all requests between two edges", map[string]float64{"0.005": 0, "5": 1, "10": 1, "+Inf": 1}, "has 1 edges near its p50, p90, p95 and p99"},
-		{"all edges far above", map[string]float64{"5": 1, "10": 1, "20": 1, "+Inf": 1}, "edges near its p50"},
+		{"all requests between two edges", map[string]float64{"0.005": 0, "5": 1, "10": 1, "+Inf": 1}, "has no edge near its p50, p90, p95 and p99"},
+		{"all edges far above", map[string]float64{"5": 1, "10": 1, "20": 1, "+Inf": 1}, "edge near its p50"},
+		{"the bulk well served, the slow ones not", map[string]float64{"0.1": 0.6, "0.25": 0.92, "60": 1, "+Inf": 1}, "has 2 edges near its p50"},
 		{"the slowest beyond the last", map[string]float64{"0.1": 0.6, "0.25": 0.91, "0.5": 0.96, "+Inf": 1}, "lies beyond its last edge, 500ms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
