@@ -32,9 +32,12 @@ var harming = benchmark{names: []string{
 const (
 	harmPercent = rampart.Percent(500)
 	harmScrape  = 5 * time.Second
-	harmTick    = 15 * time.Second // between two looks
+	harmTick    = 15 * time.Second // between two looks, unless told otherwise
 	// harmAfter is how long a step was held when the first of the launches is harmed.
 	harmAfter = 90 * time.Second
+	// harmApart is an odd part of a tick and of a scrape, so that harm begins anywhere
+	// between two.
+	harmApart = 4500 * time.Millisecond
 	// harmWatched is for how long others may go on deciding after the harm began.
 	harmWatched = 10 * time.Minute
 	harmReaders = 3
@@ -119,8 +122,7 @@ func (h *harmer) open(ctx context.Context, program string) error {
 func (h *harmer) run(ctx context.Context) error {
 	all, every := errgroup.WithContext(ctx)
 	for i, l := range h.launches {
-		// An odd part of a tick and of a scrape, so that harm begins anywhere between two.
-		after := harmAfter + time.Duration(i)*harmTick*3/10
+		after := harmAfter + time.Duration(i)*harmApart
 		all.Go(func() error {
 			if err := h.walk(every, l, after); err != nil {
 				return fmt.Errorf("%s: %w", l.flag, err)
@@ -153,7 +155,7 @@ func (h *harmer) run(ctx context.Context) error {
 // need to decide.
 func (h *harmer) walk(ctx context.Context, l *harmedLaunch, after time.Duration) error {
 	s := &site{starter: h.stack.Starter()}
-	if _, err := s.starter.Start(ctx, starter.Launching{Plan: l.plan(s.starter.Environment()), By: "bench"}); err != nil {
+	if _, err := s.starter.Start(ctx, starter.Launching{Plan: l.plan(s.starter.Environment(), h.tick), By: "bench"}); err != nil {
 		return err
 	}
 	p, err := s.until(ctx, l.flag, func(p rampart.Progress) bool {
@@ -179,12 +181,12 @@ func (h *harmer) walk(ctx context.Context, l *harmedLaunch, after time.Duration)
 }
 
 // plan is the standard one from the second step of debug on.
-func (l *harmedLaunch) plan(environment string) rampart.Plan {
+func (l *harmedLaunch) plan(environment string, tick time.Duration) rampart.Plan {
 	stages := rampart.StandardStages()[1:]
 	stages[0].Steps = []rampart.Step{{Percent: harmPercent, Hold: rampart.Duration(24 * time.Hour)}}
 	return rampart.Plan{
 		Flag: l.flag, Owner: "bench", Purpose: "To be harmed", RetireBy: "2099-12-31",
-		Environment: environment, Every: rampart.Duration(harmTick), Stages: stages,
+		Environment: environment, Every: rampart.Duration(tick), Stages: stages,
 	}
 }
 

@@ -55,6 +55,7 @@ var (
 type bench struct {
 	out    io.Writer
 	quick  bool
+	tick   time.Duration // between two looks at a launch that is harmed
 	stack  *devstack.Stack
 	worker *site // nil until a benchmark needs it
 }
@@ -87,6 +88,7 @@ func measure(ctx context.Context, args []string) error {
 	path := fs.String("out", "", "file that gets the figures; those of other names that it has are kept")
 	only := fs.String("only", "", "measure the figures whose names match this regular expression")
 	fs.BoolVar(&b.quick, "quick", false, "take fewer samples")
+	fs.DurationVar(&b.tick, "harm-every", harmTick, "the time between two looks at a launch that is harmed")
 	var scale scaling
 	fs.IntVar(&scale.launches, "scale", 0, "watch so many launches at once, and then twice as many for as long as looks are in time")
 	fs.IntVar(&scale.most, "most", 16_000, "with -scale: the most launches to try")

@@ -42,7 +42,7 @@ type rival struct {
 func (r rival) honest() bool { return slices.Max(r.reverts) <= falseMost }
 
 func (h *harmer) compare(size float64, launches []*harmedLaunch, all []policy, reverts [][]float64) []figure.Figure {
-	ours := rampartAmong(launches)
+	ours := rampartAmong(launches, h.tick)
 	var rivals []rival
 	for i, p := range all {
 		rivals = append(rivals, p.among(launches, reverts[i]))
@@ -91,10 +91,10 @@ func (h *harmer) compare(size float64, launches []*harmedLaunch, all []policy, r
 // measured is what was measured of launches of one size.
 type measured struct{ seconds, ticks, served figure.Samples }
 
-func rampartAmong(launches []*harmedLaunch) (m measured) {
+func rampartAmong(launches []*harmedLaunch, tick time.Duration) (m measured) {
 	for _, l := range launches {
 		m.seconds = append(m.seconds, l.toOff())
-		m.ticks = append(m.ticks, l.toOff()/harmTick.Seconds())
+		m.ticks = append(m.ticks, l.toOff()/tick.Seconds())
 		m.served = append(m.served, float64(len(l.told.Bad)))
 	}
 	return m
