@@ -9,7 +9,8 @@ import (
 )
 
 // A GoalTest keeps the looks of the group-sequential test of one goal. It is small: six
-// weeks of daily looks take about six hundred characters. The zero value has not looked.
+// weeks of daily looks take about four hundred and fifty characters. The zero value has
+// not looked.
 type GoalTest struct {
 	looks   []goalLook
 	spent   float64 // fraction up to which an earlier run of looks has spent
@@ -40,7 +41,7 @@ func (t *GoalTest) Look(fraction float64, e Estimate) bool {
 	if math.IsNaN(z) || !(e.Events > 0) || !(fraction > 0) || len(t.looks) >= maxLooks {
 		return false
 	}
-	now := goalLook{coarse(min(1, fraction)), coarse(e.Events), coarse(max(-maxZ, min(maxZ, z)))}
+	now := goalLook{min(1, fraction), e.Events, max(-maxZ, min(maxZ, z))}.coarse()
 	if n := len(t.looks); n > 0 {
 		last := t.looks[n-1]
 		now.Fraction = max(now.Fraction, last.Fraction)
@@ -48,7 +49,9 @@ func (t *GoalTest) Look(fraction float64, e Estimate) bool {
 			return false
 		}
 	}
-	now.Fraction = max(now.Fraction, coarse(t.spent))
+	if now.Fraction = max(now.Fraction, t.spent); now.Fraction == 0 {
+		return false
+	}
 	t.looks = append(t.looks, now)
 	return true
 }
@@ -74,11 +77,24 @@ func (t *GoalTest) Fraction() float64 {
 	return t.spent
 }
 
-// maxZ is beyond any bound.
-const maxZ = 40
+const (
+	// maxZ is beyond any bound.
+	maxZ = 32
+	// zSteps is how finely a statistic is stored, fractionSteps a fraction.
+	zSteps, fractionSteps = 1000, math.MaxUint16
+	// lookBytes is how many bytes a look takes.
+	lookBytes = 8
+)
 
-// coarse is v as it is stored, so that bounds do not depend on whether it was.
-func coarse(v float64) float64 { return float64(float32(v)) }
+// coarse is the look as it is stored, so that nothing depends on whether it was. Both
+// the error it may spend and its statistic are rounded to the safe side.
+func (l goalLook) coarse() goalLook {
+	return goalLook{
+		Fraction:    math.Floor(l.Fraction*fractionSteps) / fractionSteps,
+		Information: float64(float32(l.Information)),
+		Z:           math.Trunc(l.Z*zSteps) / zSteps,
+	}
+}
 
 type storedTest struct {
 	Version int     `json:"v"`
@@ -88,15 +104,24 @@ type storedTest struct {
 	Word    Word    `json:"w,omitempty"`
 }
 
-// pack writes the looks as three numbers of four bytes each.
+// pack writes the looks.
 func (t *GoalTest) pack() []byte {
-	out := make([]byte, 0, 12*len(t.looks))
+	out := make([]byte, 0, lookBytes*len(t.looks))
 	for _, l := range t.looks {
-		for _, v := range [...]float64{l.Fraction, l.Information, l.Z} {
-			out = binary.BigEndian.AppendUint32(out, math.Float32bits(float32(v)))
-		}
+		out = binary.BigEndian.AppendUint16(out, uint16(math.Round(l.Fraction*fractionSteps)))
+		out = binary.BigEndian.AppendUint32(out, math.Float32bits(float32(l.Information)))
+		out = binary.BigEndian.AppendUint16(out, uint16(int16(math.Round(l.Z*zSteps))))
 	}
 	return out
+}
+
+// unpackLook reads the first look of what pack wrote.
+func unpackLook(in []byte) goalLook {
+	return goalLook{
+		Fraction:    float64(binary.BigEndian.Uint16(in)) / fractionSteps,
+		Information: float64(math.Float32frombits(binary.BigEndian.Uint32(in[2:]))),
+		Z:           float64(int16(binary.BigEndian.Uint16(in[6:]))) / zSteps,
+	}
 }
 
 // MarshalJSON writes the test.
@@ -111,15 +136,14 @@ func (t *GoalTest) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("test of a goal: %w", err)
 	}
 	packed, err := base64.RawStdEncoding.DecodeString(in.Looks)
-	if err != nil || len(packed)%12 != 0 || len(packed) > 12*maxLooks {
+	if err != nil || len(packed)%lookBytes != 0 || len(packed) > lookBytes*maxLooks {
 		return fmt.Errorf("test of a goal: looks are cut short or too many")
 	}
 	out := GoalTest{spent: in.Spent, carried: in.Carried, word: in.Word}
 	last := goalLook{Fraction: in.Spent}
-	for ; len(packed) > 0; packed = packed[12:] {
-		at := func(i int) float64 { return float64(math.Float32frombits(binary.BigEndian.Uint32(packed[4*i:]))) }
-		l := goalLook{at(0), at(1), at(2)}
-		if !(l.Fraction >= coarse(last.Fraction) && l.Fraction <= 1 && l.Information > last.Information && math.Abs(l.Z) <= maxZ) {
+	for ; len(packed) > 0; packed = packed[lookBytes:] {
+		l := unpackLook(packed)
+		if !(l.Fraction >= last.Fraction && l.Information > last.Information && math.Abs(l.Z) <= maxZ) {
 			return fmt.Errorf("test of a goal: look %d does not follow the one before", len(out.looks)+1)
 		}
 		out.looks, last = append(out.looks, l), l

@@ -182,7 +182,7 @@ func TestALookNeedsNewInformation(t *testing.T) {
 	require.False(t, test.Look(0.6, e), "no event more")
 	e.Events = 1100
 	require.True(t, test.Look(0.4, e))
-	require.InDelta(t, 0.5, test.Fraction(), 1e-6, "it never falls")
+	require.InDelta(t, 0.5, test.Fraction(), 1e-4, "it never falls")
 	for range 100 {
 		e.Events *= 2
 		test.Look(1, e)
@@ -205,11 +205,11 @@ func TestARestartSpendsOnlyWhatIsLeft(t *testing.T) {
 	judge(&restarted)
 	restarted.Restart()
 	require.Zero(t, restarted.Looks())
-	require.Equal(t, 0.5, judge(&restarted).Fraction)
+	require.InDelta(t, 0.5, judge(&restarted).Fraction, 1e-4)
 	restarted.Look(1, e)
 	left := 0.025 * (1 - 0.125)
 	require.InDelta(t, 1.959964, judge(&fresh).Bound, 1e-4)
-	require.InDelta(t, left, math.Erfc(judge(&restarted).Bound/math.Sqrt2)/2, 1e-6)
+	require.InDelta(t, left, math.Erfc(judge(&restarted).Bound/math.Sqrt2)/2, 1e-5)
 
 	var settled evidence.GoalTest
 	e.LogRatio = 0.1
@@ -234,14 +234,14 @@ func TestATestIsTheSameAfterItWasStored(t *testing.T) {
 		var back evidence.GoalTest
 		require.NoError(t, json.Unmarshal(data, &back))
 		require.Equal(t, test, back)
-		require.Less(t, len(data), 750)
+		require.Less(t, len(data), 500)
 		test = back
 	}
 	stored, err := d.Judge(evidence.Goal{Test: &test, Estimate: e, Planned: true})
 	require.NoError(t, err)
 	require.Equal(t, 42, test.Looks())
 	require.Greater(t, stored[0].Bound, 1.9)
-	for _, text := range []string{`{"v":2}`, `{"v":1,"k":"AAA"}`, `{"v":1,"k":"PwAAAEAAAAA/gAAAPwAAAEAAAAA/gAAA"}`} {
+	for _, text := range []string{`{"v":2}`, `{"v":1,"k":"AAA"}`, `{"v":1,"k":"f/9AAAAAAAB//0AAAAAAAA"}`} {
 		require.Error(t, json.Unmarshal([]byte(text), &test), text)
 	}
 }

@@ -184,14 +184,13 @@ func (t *tally) look(look Look, fraction float64) error {
 		one := g.of(spec)
 		estimate, err := t.estimate(spec)
 		if err != nil {
-			one.Why = short(err.Error())
+			one.Why = or(one.Why, short(err.Error()))
 			continue
 		}
 		if !one.Test.Look(fraction, estimate) && one.Test.Looks() == 0 {
-			one.Why = "nothing to look at yet"
+			one.Why = or(one.Why, "nothing to look at yet")
 			continue
 		}
-		one.Why = ""
 		judged, of = append(judged, evidence.Goal{
 			Test: &one.Test, Estimate: estimate, Improve: spec.Improve.Share(),
 			LessIsBetter: lessIsBetter(spec), Planned: look.Decide,

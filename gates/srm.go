@@ -52,6 +52,9 @@ func (s *State) sampleRatio() *rampart.SampleRatio {
 	u := s.Tally.Units
 	on, off, expected := u.Units()
 	all := on + off
+	if all == 0 {
+		return nil
+	}
 	v := &rampart.SampleRatio{
 		On: int64(on), Off: int64(off), Expected: rounded(expected / all),
 		LogE: rounded(u.LogE()), Mismatch: u.Mismatch(), Acked: u.Acknowledged(),

@@ -72,7 +72,7 @@ func (w *world) Count(_ context.Context, q gates.CountQuery) []gates.Counted {
 				n = gates.ArmCount{Last: since, Pace: q.Every}
 			}
 			n.Sum = math.Round(n.Sum * ticks)
-			n.Edges = scaled(n.Edges, ticks)
+			n.Edges, n.Buckets = scaled(n.Edges, ticks), scaled(n.Buckets, ticks)
 			arms[arm] = n
 		}
 		answers[i].Arms = arms
