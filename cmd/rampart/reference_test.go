@@ -27,6 +27,7 @@ var answers = map[string]reflect.Type{
 	"rampart plan check":    reflect.TypeFor[checked](),
 	"rampart plan power":    reflect.TypeFor[powered](),
 	"rampart plan show":     reflect.TypeFor[rampart.Plan](),
+	"rampart simulate":      reflect.TypeFor[simulated](),
 	"rampart start":         reflect.TypeFor[begun](),
 	"rampart list":          reflect.TypeFor[[]starter.Row](),
 	"rampart status":        reflect.TypeFor[status](),

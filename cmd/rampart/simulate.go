@@ -1,0 +1,285 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/evidence"
+	"github.com/rampart-dev/rampart/evidence/sim"
+	"github.com/rampart-dev/rampart/gates"
+)
+
+// simulation is what to simulate.
+type simulation struct {
+	supply
+	harm, shared, world string
+	seed                uint64
+	runs                int
+}
+
+// maxRuns bounds the work of one command.
+const maxRuns = 100_000
+
+func (a *app) simulateCommand() *cobra.Command {
+	var s simulation
+	c := a.reading(&cobra.Command{
+		Use:   "simulate PLAN [--harm GATE=RATIO@TIME] [--traffic N/s --rate GATE=SHARE,...]",
+		Short: "Walk a plan through a simulated world, many times",
+		Long: `Simulate walks a plan through a simulated world many times, under the evidence that
+a launch would gather, and tells how often it would be turned back, by which gate, how
+soon, and whom harm would have reached. Without --harm it tells how often a harmless
+launch would be turned back.
+
+Harm makes the events of one gate so many times as frequent in the on arm, from a time
+since the start on; where lower is worse, so many times as rare. With --shared-harm
+both arms suffer alike, as from a database they share.
+
+Gates are simulated where they are evidence and their breach takes exposure back:
+ratio, count, latency and objective. Holds for approvals and calendars, amendments and
+further attempts after a step back are not. Traffic and base rates are given as to plan
+power. The same seed gives the same table.`,
+		Example: `  rampart simulate plan.yaml --traffic 500/s --rate errors=0.5%
+  rampart simulate plan.yaml --traffic 500/s --rate errors=0.5% --harm errors=2@3d
+  rampart simulate plan.yaml --against http://localhost:9090 --harm latency=1.5@36h --runs 500
+  rampart simulate plan.yaml --traffic 500/s --rate errors=0.5%,overall=0.5% --shared-harm 4@10d --world bursts_20k`,
+		Args: a.takes("PLAN"),
+		RunE: a.does(func(ctx context.Context, args []string) error {
+			plan, _, err := a.readPlan(args[0])
+			if err != nil {
+				return a.faults(err)
+			}
+			rates, err := a.ratesFor(ctx, plan, s.supply)
+			if err != nil {
+				return err
+			}
+			out, err := s.of(ctx, plan.WithDefaults(), rates)
+			if err != nil {
+				return err
+			}
+			return a.answer(out, out.draw)
+		}),
+		ValidArgsFunction: completePlans,
+	})
+	c.Flags().StringVar(&s.harm, "harm", "", "GATE=RATIO@TIME: errors=2@3d doubles errors three days after the start")
+	c.Flags().StringVar(&s.shared, "shared-harm", "", "RATIO@TIME: 4@10d makes all events four times as frequent, in both arms")
+	c.Flags().StringVar(&s.world, "world", "poisson", "how counts come about: "+strings.Join(worldNames(), ", "))
+	c.Flags().Uint64Var(&s.seed, "seed", 1, "what the runs are drawn from")
+	c.Flags().IntVar(&s.runs, "runs", 100, "how often to walk the plan")
+	c.Flags().StringVar(&s.against, "against", "", "URL of a Prometheus to read traffic and base rates from")
+	c.Flags().StringVar(&s.like, "like", "", "flag to take the rates of, instead of the plan's own")
+	c.Flags().StringVar(&s.traffic, "traffic", "", "what gates judge, in both arms together: 500/s, 20000/m, 3M/d")
+	c.Flags().StringSliceVar(&s.rates, "rate", nil, "what a gate usually measures: errors=0.5%; of a count 20/s")
+	_ = c.RegisterFlagCompletionFunc("world", cobra.FixedCompletions(worldNames(), cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func worldNames() []string {
+	var names []string
+	for _, w := range sim.Worlds() {
+		names = append(names, w.Name)
+	}
+	return names
+}
+
+// of walks the plan so many times.
+func (s simulation) of(ctx context.Context, plan rampart.Plan, rates gates.Rates) (simulated, error) {
+	world, ok := sim.WorldOf(s.world)
+	if !ok {
+		return simulated{}, rampart.Errorf(rampart.Invalid, "there is no world %q", s.world).WithHint("use one of %s", strings.Join(worldNames(), ", "))
+	}
+	if s.runs < 1 || s.runs > maxRuns {
+		return simulated{}, rampart.Errorf(rampart.Invalid, "--runs %d is not between 1 and %d", s.runs, maxRuns)
+	}
+	model, left := modelOf(plan, rates)
+	if len(model.Gates) == 0 {
+		return simulated{}, rampart.Errorf(rampart.Invalid, "none of the gates can be simulated: %s", strings.Join(left, "; ")).
+			WithHint("say how often their events happen: --traffic 500/s --rate errors=0.5%%")
+	}
+	harm, err := s.does(model)
+	if err != nil {
+		return simulated{}, err
+	}
+	outcomes, err := walks(ctx, model, world, harm, s.seed, s.runs)
+	if err != nil {
+		return simulated{}, err
+	}
+	return tally(plan, model, world, harm, s, outcomes, left), nil
+}
+
+// does reads the harm.
+func (s simulation) does(model sim.Plan) (sim.Harm, error) {
+	switch {
+	case s.harm != "" && s.shared != "":
+		return sim.Harm{}, rampart.Errorf(rampart.Invalid, "--harm and --shared-harm are two different stories").WithHint("simulate one after the other")
+	case s.shared != "":
+		h, err := harmOf("--shared-harm", s.shared, s.shared)
+		h.Shared = true
+		return h, err
+	case s.harm == "":
+		return sim.Harm{}, nil
+	}
+	gate, text, ok := strings.Cut(s.harm, "=")
+	if !ok {
+		return sim.Harm{}, rampart.Errorf(rampart.Invalid, "--harm %s names no gate", s.harm).WithHint("write GATE=RATIO@TIME, such as errors=2@3d")
+	}
+	var names []string
+	for _, g := range model.Gates {
+		names = append(names, g.Name)
+	}
+	if !slices.Contains(names, gate) {
+		return sim.Harm{}, rampart.Errorf(rampart.Invalid, "--harm %s: no gate %q is simulated", s.harm, gate).WithHint("these are: %s", strings.Join(names, ", "))
+	}
+	h, err := harmOf("--harm", s.harm, text)
+	h.Gate = gate
+	return h, err
+}
+
+// harmOf reads RATIO@TIME.
+func harmOf(flag, all, text string) (sim.Harm, error) {
+	ratio, at, _ := strings.Cut(text, "@")
+	r, err := strconv.ParseFloat(ratio, 64)
+	since, err2 := rampart.ParseDuration(at)
+	if err != nil || err2 != nil || !(r > 1 && r <= 1000) || since < 0 {
+		return sim.Harm{}, rampart.Errorf(rampart.Invalid, "%s %s cannot be read", flag, all).
+			WithHint("the ratio is above 1, and the time since the start: 2@3d")
+	}
+	return sim.Harm{Ratio: r, At: since.D()}, nil
+}
+
+// walks does the runs on all processors.
+func walks(ctx context.Context, p sim.Plan, w sim.World, h sim.Harm, seed uint64, runs int) ([]sim.Outcome, error) {
+	out, errs := make([]sim.Outcome, runs), make([]error, runs)
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(runs, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for run := range next {
+				out[run], errs[run] = sim.Walk(p, w, h, seed, uint64(run)) //nolint:gosec // not negative
+			}
+		})
+	}
+	for run := 0; run < runs && ctx.Err() == nil; run++ {
+		next <- run
+	}
+	close(next)
+	workers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, rampart.Errorf(rampart.Invalid, "the plan cannot be simulated").Because(err)
+		}
+	}
+	return out, ctx.Err()
+}
+
+// modelOf is what the simulator needs to know of a plan, and which gates it leaves out,
+// each with why.
+func modelOf(p rampart.Plan, rates gates.Rates) (sim.Plan, []string) {
+	out := sim.Plan{Alpha: p.Alpha.Share() / float64(1+p.Retries()), Shadow: 24 * time.Hour}
+	every := gates.Slowest(p.Every.D())
+	for i, s := range p.Stages {
+		for _, step := range s.Steps {
+			m := sim.Step{
+				Phase: i, Name: string(s.Phase), Exposure: step.Percent.Share(), Hold: step.Hold.D(), Every: every,
+				Restart: evidence.RestartEarly, Detect: rampart.Gate{}.DetectAt(step.Percent),
+			}
+			if s.Phase.Index() >= rampart.MaxPowerRamp.Index() {
+				m.Restart = evidence.RestartLate
+			}
+			out.Steps = append(out.Steps, m)
+		}
+	}
+	var left []string
+	for _, g := range gatesIn(p) {
+		m, why := gateOf(g, rates)
+		if why != "" {
+			left = append(left, g.Name+": "+why)
+			continue
+		}
+		m.Phases = g.stages
+		out.Gates = append(out.Gates, m)
+	}
+	return out, left
+}
+
+// A plannedGate is a gate of a plan, and the stages that it is asked in.
+type plannedGate struct {
+	rampart.Gate
+	path   string
+	stages []int
+}
+
+// gatesIn returns the gates of a plan with the stages in which they are asked and their
+// breach takes exposure back. A gate of a stage overrides one of the plan by name; it
+// has a name of its own then, because it is evidence of its own.
+func gatesIn(p rampart.Plan) []plannedGate {
+	var all []plannedGate
+	for i, g := range p.Gates {
+		planned := plannedGate{Gate: g, path: "gates[" + strconv.Itoa(i) + "]"}
+		for j, s := range p.Stages {
+			own := slices.ContainsFunc(s.Gates, func(o rampart.Gate) bool { return o.Name == g.Name })
+			if !own && takesBackIn(g, s) {
+				planned.stages = append(planned.stages, j)
+			}
+		}
+		all = append(all, planned)
+	}
+	for j, s := range p.Stages {
+		for i, g := range s.Gates {
+			planned := plannedGate{Gate: g, path: "stages[" + strconv.Itoa(j) + "].gates[" + strconv.Itoa(i) + "]"}
+			if slices.ContainsFunc(all, func(o plannedGate) bool { return o.Name == g.Name }) {
+				planned.Name += "/" + string(s.Phase)
+			}
+			if takesBackIn(g, s) {
+				planned.stages = []int{j}
+			}
+			all = append(all, planned)
+		}
+	}
+	return all
+}
+
+// takesBackIn reports whether a breach of the gate takes exposure back in a stage.
+func takesBackIn(g rampart.Gate, s rampart.Stage) bool {
+	switch p := cmp.Or(g.OnBreach, s.OnBreach); {
+	case p == nil:
+		return true
+	default:
+		return p.Action == rampart.ActTurnBack || p.Action == rampart.ActStepBack
+	}
+}
+
+// gateOf is a gate as the simulator knows it, or why it knows it not.
+func gateOf(g plannedGate, rates gates.Rates) (m sim.Gate, why string) {
+	rate := rates.Of[g.path]
+	m = sim.Gate{Name: g.Name, Weight: g.Weight, Traffic: rate.Units, Rate: rate.Base}
+	switch {
+	case g.Ratio != nil:
+		m.Kind, m.Margin, m.LowerIsWorse = sim.Ratio, g.Ratio.Margin.Share(), g.Ratio.Worse == rampart.WorseLower
+	case g.Count != nil:
+		m.Kind, m.Margin, m.LowerIsWorse = sim.Count, g.Count.Margin.Share(), g.Count.Worse == rampart.WorseLower
+	case g.Latency != nil:
+		m.Kind = sim.Latency
+	case g.Objective != nil:
+		m.Kind, m.Bad = sim.Objective, 1-g.Objective.Good.Share()
+	default:
+		return m, "a " + string(g.Kind()) + " is not simulated"
+	}
+	switch {
+	case len(g.stages) == 0:
+		return m, "its breach takes nothing back"
+	case rate.Missing != "":
+		return m, rate.Missing
+	case m.Kind != sim.Latency && m.Rate <= 0, m.Kind != sim.Count && m.Traffic <= 0:
+		return m, "nobody says how often it happens"
+	}
+	return m, ""
+}
