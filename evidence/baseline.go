@@ -10,13 +10,23 @@ import (
 
 // A Season is what a value was like at this hour of the week before: where it lay,
 // how far it strayed, and how much of a deviation was still there a tick later.
+//
+// Four weeks are few. So that what is not known well is not taken for change, how far
+// values stray is learnt over the hours together, a short past is taken to have
+// strayed further than it did, and a value counts from where the median may lie.
 type Season struct {
 	Median float64 `json:"med"`
-	// Scale is 1.4826 times the median of absolute deviations, which is the
-	// standard deviation of a normal distribution; it is above 0.
+	// Scale is a standard deviation, above 0.
 	Scale float64 `json:"scale"`
+	// Slack is by how much the median may be off.
+	Slack float64 `json:"slack,omitempty"`
 	// Lag1 is the correlation of deviations a tick apart, 0 to below 1.
 	Lag1 float64 `json:"lag1,omitempty"`
+
+	// Typical is the mean of 1.4826 times the median of absolute deviations, which is
+	// the standard deviation of a normal distribution, over this and earlier hours.
+	Typical float64 `json:"typical"`
+	Hours   int     `json:"hours"`
 }
 
 // A Pair is the value at some instant of the past, and a tick before it.
@@ -31,11 +41,17 @@ const (
 	// mostLag1 bounds the correlation. Nearer to 1 a lasting change would look like
 	// an old one, and would not be seen.
 	mostLag1 = 0.9
+	// mostHours is how many hours are remembered: a week of them.
+	mostHours = 168
+	// seasonErrors over the root of n is by how many deviations a median of n values may
+	// be off: three times its error, which is 1.25 over that root.
+	seasonErrors = 4
 )
 
-// NewSeason learns from pairs of the same hour of earlier weeks. It is an error if
-// there are fewer than eight, or if one is not a number.
-func NewSeason(past []Pair) (Season, error) {
+// NewSeason learns from pairs of the same hour of earlier weeks, and from the season
+// of the hour before, which is zero where there was none. It is an error if there are
+// fewer than eight pairs, or if one has what is not a number.
+func NewSeason(past []Pair, before Season) (Season, error) {
 	if len(past) < LeastPast {
 		return Season{}, fmt.Errorf("its past has %d of the %d values that are needed", len(past), LeastPast)
 	}
@@ -46,20 +62,30 @@ func NewSeason(past []Pair) (Season, error) {
 		}
 		values = append(values, p.Now)
 	}
-	s := Season{Median: median(values)}
+	s := Season{Median: median(values), Hours: min(before.Hours+1, mostHours)}
 	for i, v := range values {
 		values[i] = math.Abs(v - s.Median)
 	}
 	s.Scale = max(normalMAD*median(values), leastScale*math.Abs(s.Median), math.SmallestNonzeroFloat32)
-	var both, before float64
-	for _, p := range past {
-		a, b := s.residual(p.Before), s.residual(p.Now)
-		both, before = both+a*b, before+(a*a+b*b)/2
-	}
-	if before > 0 {
-		s.Lag1 = min(mostLag1, max(0, both/before))
-	}
+	s.Typical = before.Typical + (s.Scale-before.Typical)/float64(s.Hours)
+	s.Lag1 = before.Lag1 + (s.correlation(past)-before.Lag1)/float64(s.Hours)
+	n := float64(len(past))
+	s.Scale = max(s.Scale, s.Typical) * (1 + seasonErrors/math.Sqrt(n*float64(s.Hours)))
+	s.Slack = s.Typical * seasonErrors / math.Sqrt(n)
 	return s, nil
+}
+
+// correlation is that of deviations a tick apart.
+func (s Season) correlation(past []Pair) float64 {
+	var both, each float64
+	for _, p := range past {
+		a, b := s.deviation(p.Before), s.deviation(p.Now)
+		both, each = both+a*b, each+(a*a+b*b)/2
+	}
+	if each == 0 {
+		return 0
+	}
+	return min(mostLag1, max(0, both/each))
 }
 
 // LeastPast is how many pairs a season is learnt from, at least.
@@ -69,10 +95,19 @@ const LeastPast = 8
 // never a proof.
 const winsor = 4
 
-// residual is by how many deviations a value lies above the median, at most four.
-func (s Season) residual(v float64) float64 {
-	return min(winsor, max(-winsor, (v-s.Median)/s.Scale))
+// deviation is by how many deviations a value lies above the median, at most four.
+func (s Season) deviation(v float64) float64 { return winsorised((v - s.Median) / s.Scale) }
+
+// residual is by how many deviations a value is worse than it may be.
+func (s Season) residual(v float64, lowerIsWorse bool) float64 {
+	worse := v - s.Median
+	if lowerIsWorse {
+		worse = -worse
+	}
+	return winsorised((worse - s.Slack) / s.Scale)
 }
+
+func winsorised(r float64) float64 { return min(winsor, max(-winsor, r)) }
 
 // A Detector finds a lasting change of a value that has no control, against its
 // own past. For each of some sizes of change it multiplies up how much likelier
@@ -113,10 +148,7 @@ func (d *Detector) Fold(at int64, value float64, s Season, lowerIsWorse bool, ev
 	case !(s.Scale > 0):
 		return false, errors.New("its past is not known")
 	}
-	r := s.residual(value)
-	if lowerIsWorse {
-		r = -r
-	}
+	r := s.residual(value, lowerIsWorse)
 	white := s.whiten(r, d.Last, d.ticks(at, every))
 	for j, lambda := range lambdas {
 		d.LogM[j] = min(limit+math.Log(float64(len(lambdas))), max(d.LogM[j], 0)+lambda*white-lambda*lambda/2)

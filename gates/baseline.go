@@ -65,7 +65,11 @@ func (s *sight) seasoned(ctx context.Context, source Source, look Look, b rampar
 		return
 	}
 	s.past = &seasonal{Hour: hour, Asked: look.tick()}
-	if s.past.Past, err = evidence.NewSeason(pairs); err != nil {
+	var before evidence.Season
+	if known != nil {
+		before = known.Past
+	}
+	if s.past.Past, err = evidence.NewSeason(pairs, before); err != nil {
 		s.past.Why = err.Error()
 	}
 }

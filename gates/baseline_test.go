@@ -162,7 +162,7 @@ func TestABaselineOnRealMetrics(t *testing.T) {
 			}
 		}
 	}
-	for service, level := range map[string]float64{"steady": 50, "risen": 53, "young": 50} {
+	for service, level := range map[string]float64{"steady": 50, "risen": 60, "young": 50} {
 		put(service, now, (ticks+1)*15*time.Second, level)
 	}
 	tests := []struct {

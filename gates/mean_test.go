@@ -28,7 +28,7 @@ func (w *world) shoppers(units, onValue, offValue float64) {
 	byBucket := func(mean, differ float64) gates.ArmCount {
 		arm := gates.ArmCount{Buckets: map[string]float64{}}
 		for i := range 20 {
-			v := mean + differ*(float64((i*7)%20) - 9.5)
+			v := mean + differ*(float64((i*7)%20)-9.5)
 			arm.Buckets[strconv.Itoa(i)], arm.Sum = v, arm.Sum+v
 		}
 		return arm
@@ -116,7 +116,7 @@ func TestMean(t *testing.T) {
 				w.world.silent["on"] = w.look.At.Add(-gates.DefaultScrapeLag)
 				return w.ticks(12)
 			},
-			rampart.Breach, []string{"orders: the data of the on arm stopped 2m ago"},
+			rampart.Breach, []string{"orders: the data of the on arm stopped 2m"},
 		},
 		{
 			"half a unit is no evidence", func(w *walk) rampart.Verdict {
