@@ -154,7 +154,7 @@ func TestALastingChangeIsFound(t *testing.T) {
 		within int
 	}{
 		{"three deviations", 0, 3, false, 40},
-		{"two deviations", 0, 2, false, 200},
+		{"two deviations", 0, 2, false, 600},
 		{"a fall, where lower is worse", 0, -3, true, 40},
 		{"values that wander", 0.6, 3, false, 60},
 	} {
