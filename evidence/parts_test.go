@@ -126,7 +126,7 @@ func TestPartsGainNothingWithoutHarm(t *testing.T) {
 
 func TestCohortsThatComeLaterTakeFromWhatIsKept(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 2))
-	_, g := gateOf(t, evidence.GateSpec{Cohorts: evidence.MaxCohorts})
+	_, g := gateOf(t, evidence.GateSpec{Cohorts: evidence.MaxCohorts, Ratio: evidence.Config{Schedule: dayPlan}})
 	for i := range 40 {
 		_, err := g.FoldParts(cohorts(rng, i, 1+i/2, 1), early)
 		require.NoError(t, err)
