@@ -43,6 +43,7 @@ type checker struct {
 }
 
 func (c *checker) gate(ctx context.Context, path string, g rampart.Gate) {
+	c.cohorts(ctx, path+".by", g)
 	switch {
 	case g.Ratio != nil:
 		c.counter(ctx, path+".ratio.events", g.Ratio.Events, true)
@@ -95,6 +96,18 @@ func (c *checker) buckets(ctx context.Context, path, text string) {
 	sel, err := parseSelector(text)
 	if err == nil && c.there(ctx, sel) && !c.there(ctx, sel.with("bucket", "!=", "")) {
 		c.mistake(path, false, "count it with rampart's client, which adds bucket", "%s has no label bucket", sel.metric)
+	}
+}
+
+// cohorts checks that what a gate counts knows the labels that it is divided by.
+func (c *checker) cohorts(ctx context.Context, path string, g rampart.Gate) {
+	for _, text := range selectorsOf(g) {
+		sel, err := parseSelector(text)
+		for _, label := range g.By {
+			if err == nil && c.there(ctx, sel) && !c.there(ctx, sel.with(label, "!=", "")) {
+				c.mistake(path, false, "add the label to the metric, or leave it out here", "%s has no label %s", sel.metric, label)
+			}
+		}
 	}
 }
 

@@ -13,8 +13,7 @@ import (
 )
 
 // steady writes a quarter of an hour of a counter that grows evenly.
-func steady(srv *promtest.Server, metric string, labels map[string]string, perSecond float64) {
-	now := time.Now()
+func steady(srv *promtest.Server, now time.Time, metric string, labels map[string]string, perSecond float64) {
 	var samples []promtest.Sample
 	for ago := 15 * time.Minute; ago >= 0; ago -= 15 * time.Second {
 		samples = append(samples, promtest.Sample{At: now.Add(-ago), Value: 1000 + perSecond*(15*time.Minute-ago).Seconds()})
@@ -25,24 +24,25 @@ func steady(srv *promtest.Server, metric string, labels map[string]string, perSe
 // serving writes what a service with a launch exports: 90 requests a second are off and
 // 10 on, a hundredth of the former and a fiftieth of the latter fail.
 func serving(srv *promtest.Server, flag string, times float64) {
+	now := time.Now()
 	for arm, n := range map[string]float64{"on": 10, "off": 90, "none": 500} {
 		failing := n / 100
 		if arm == "on" {
 			failing = n / 50
 		}
-		steady(srv, "rampart_requests_total", map[string]string{"flag": flag, "arm": arm, "outcome": "ok"}, times*(n-failing))
-		steady(srv, "rampart_requests_total", map[string]string{"flag": flag, "arm": arm, "outcome": "error"}, times*failing)
+		steady(srv, now, "rampart_requests_total", map[string]string{"flag": flag, "arm": arm, "outcome": "ok"}, times*(n-failing))
+		steady(srv, now, "rampart_requests_total", map[string]string{"flag": flag, "arm": arm, "outcome": "error"}, times*failing)
 		for le, share := range map[string]float64{"0.1": 0.6, "0.25": 0.91, "0.5": 0.96, "1": 0.988, "2.5": 1, "+Inf": 1} {
-			steady(srv, "rampart_request_duration_seconds_bucket", map[string]string{"flag": flag, "arm": arm, "le": le}, times*n*share)
+			steady(srv, now, "rampart_request_duration_seconds_bucket", map[string]string{"flag": flag, "arm": arm, "le": le}, times*n*share)
 		}
 		if arm == "none" {
 			continue
 		}
 		for bucket := range 20 {
 			labels := map[string]string{"flag": flag, "arm": arm, "bucket": strconv.Itoa(bucket)}
-			steady(srv, "rampart_exposed_units_total", labels, times*n/100)
+			steady(srv, now, "rampart_exposed_units_total", labels, times*n/100)
 			labels["event"] = "paid"
-			steady(srv, "rampart_event_value_total", labels, times*n/100*(10+float64(bucket%2)))
+			steady(srv, now, "rampart_event_value_total", labels, times*n/100*(10+float64(bucket%2)))
 		}
 	}
 }
@@ -127,9 +127,9 @@ func TestEdgesOfAHistogram(t *testing.T) {
 		{"the slowest beyond the last", map[string]float64{"0.1": 0.6, "0.25": 0.91, "0.5": 0.96, "+Inf": 1}, "lies beyond its last edge, 500ms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			name := "seconds_" + strconv.Itoa(i)
+			now, name := time.Now(), "seconds_"+strconv.Itoa(i)
 			for le, share := range c.upTo {
-				steady(srv, name+"_bucket", map[string]string{"flag": "x", "arm": "off", "le": le}, 100*share)
+				steady(srv, now, name+"_bucket", map[string]string{"flag": "x", "arm": "off", "le": le}, 100*share)
 			}
 			found, err := source.Check(t.Context(), rampart.Plan{Gates: []rampart.Gate{{Name: "latency", Latency: &rampart.Latency{Histogram: name}}}})
 			require.NoError(t, err)
@@ -144,8 +144,20 @@ func TestEdgesOfAHistogram(t *testing.T) {
 			require.Contains(t, found[0].Hint, "give the histogram edges")
 		})
 	}
+	t.Run("cohorts need their labels", func(t *testing.T) {
+		now := time.Now()
+		steady(srv, now, "visits_total", map[string]string{"flag": "x", "arm": "off", "platform": "ios"}, 1)
+		found, err := source.Check(t.Context(), rampart.Plan{Gates: []rampart.Gate{
+			{Name: "visits", Count: &rampart.Count{Events: "visits_total"}, By: []string{"platform", "region"}},
+		}})
+		require.NoError(t, err)
+		require.Len(t, found, 1)
+		require.Equal(t, "gates[0].by", found[0].Path)
+		require.Equal(t, "visits_total has no label region", found[0].Msg)
+	})
 	t.Run("goals and means are checked too", func(t *testing.T) {
-		steady(srv, "users_total", map[string]string{"flag": "x", "arm": "off"}, 1)
+		now := time.Now()
+		steady(srv, now, "users_total", map[string]string{"flag": "x", "arm": "off"}, 1)
 		found, err := source.Check(t.Context(), rampart.Plan{
 			Gates: []rampart.Gate{{Name: "revenue", Mean: &rampart.Mean{Value: "users_total", Of: "users_total"}}},
 			Goals: []rampart.Goal{{Name: "carts", Ratio: &rampart.Ratio{Events: "nowhere_total", Of: "users_total"}}},

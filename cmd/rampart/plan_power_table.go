@@ -66,7 +66,7 @@ func drawSteps(w io.Writer, p gates.Power) {
 	for _, s := range p.Steps {
 		row := []string{string(s.Phase), s.Percent.String(), s.Hold.String()}
 		if len(s.Gates) == 0 {
-			rows = append(rows, append(row, "nothing to judge"))
+			rows = append(rows, append(append(row, "nothing to judge"), make([]string, len(head)-len(row)-1)...)) // a short row ends the columns
 		}
 		for _, g := range s.Gates {
 			cells := append(row, g.Gate, sees(g))
