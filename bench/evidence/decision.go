@@ -79,7 +79,7 @@ func (b *bench) decisions(ctx context.Context) ([]figure.Figure, error) {
 func (b *bench) decide(ctx context.Context, model sim.Ramp, s evidence.Spending, runs int) (map[evidence.Word]int, error) {
 	words := make([]evidence.Word, runs)
 	err := b.each(ctx, runs, func(run int) (err error) {
-		words[run], err = model.Decide(s, b.seed, uint64(run)) //nolint:gosec // not negative
+		words[run], err = model.Decide(s, b.seed, uint64(run))
 		return err
 	})
 	count := map[evidence.Word]int{}

@@ -45,8 +45,8 @@ func (b *bench) delays(ctx context.Context) ([]figure.Figure, error) {
 	return figures, b.compare(ctx)
 }
 
-// found is what a method found over all runs of a case.
-type found struct {
+// finding is what a method found over all runs of a case.
+type finding struct {
 	sim.Method
 	sim.Case
 	runs     int
@@ -57,15 +57,15 @@ type found struct {
 }
 
 // find runs methods on the same streams of a case.
-func (b *bench) find(ctx context.Context, c sim.Case, methods []sim.Method, runs int) ([]found, error) {
+func (b *bench) find(ctx context.Context, c sim.Case, methods []sim.Method, runs int) ([]finding, error) {
 	results := make([][]sim.Finding, runs)
 	err := b.each(ctx, runs, func(run int) error {
-		results[run] = sim.Find(c, methods, b.seed, uint64(run)) //nolint:gosec // not negative
+		results[run] = sim.Find(c, methods, b.seed, uint64(run))
 		return nil
 	})
-	all := make([]found, len(methods))
+	all := make([]finding, len(methods))
 	for i, m := range methods {
-		all[i] = found{Method: m, Case: c, runs: runs, harmless: c.Rho <= 1}
+		all[i] = finding{Method: m, Case: c, runs: runs, harmless: c.Rho <= 1}
 		for _, r := range results {
 			if r == nil { // broken off
 				continue
@@ -85,7 +85,7 @@ func (b *bench) find(ctx context.Context, c sim.Case, methods []sim.Method, runs
 
 // mean is that of the delays; where nothing was found in a run, that is at least what
 // it would have been.
-func (f found) mean() float64 {
+func (f finding) mean() float64 {
 	var sum float64
 	for _, d := range f.late {
 		sum += d
@@ -93,10 +93,10 @@ func (f found) mean() float64 {
 	return sum / float64(len(f.late))
 }
 
-func (f found) ratio() float64 { return f.mean() / f.Limit() }
+func (f finding) ratio() float64 { return f.mean() / f.Limit() }
 
 // cell writes a mean delay as a person reads it.
-func (f found) cell() string {
+func (f finding) cell() string {
 	switch {
 	case len(f.late) == 0:
 		return "-"
@@ -149,7 +149,7 @@ func (b *bench) compare(ctx context.Context) error {
 	return r.write()
 }
 
-func (b *bench) compareIn(ctx context.Context, r *report, title, file string, cases []sim.Case, methods []sim.Method, harmless []found, runs int) error {
+func (b *bench) compareIn(ctx context.Context, r *report, title, file string, cases []sim.Case, methods []sim.Method, harmless []finding, runs int) error {
 	head, limit := []string{"method"}, []string{"the limit of information"}
 	rows := make([][]string, len(methods))
 	lines := make([]line, len(methods))
@@ -208,13 +208,13 @@ func (b *bench) slowTail(ctx context.Context) ([]figure.Figure, error) {
 	c.Ticks = 500
 	late := make(figure.Samples, b.samples(2000, 500))
 	err := b.each(ctx, len(late), func(run int) error {
-		late[run] = float64(sim.FindSlow(c, b.seed, uint64(run)).Delay) //nolint:gosec // not negative
+		late[run] = float64(sim.FindSlow(c, b.seed, uint64(run)).Delay)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	mean := found{late: late}.mean()
+	mean := finding{late: late}.mean()
 	b.table("\tmean\tp50\tp99", fmt.Sprintf("ticks\t%.1f\t%.0f\t%.0f", mean, late.Quantile(0.5), late.Quantile(0.99)))
 	return []figure.Figure{{Name: "latency_tail_ticks", Value: mean, Most: 10}}, nil
 }

@@ -72,7 +72,7 @@ func (b *bench) reverts(ctx context.Context) ([]figure.Figure, error) {
 func (b *bench) harmless(ctx context.Context, p sim.Plan, w sim.World, runs int) (wrong, robust int, err error) {
 	outcomes := make([]sim.Outcome, runs)
 	err = b.each(ctx, runs, func(run int) (err error) {
-		outcomes[run], err = sim.Walk(p, w, sim.Harm{}, b.seed, uint64(run)) //nolint:gosec // not negative
+		outcomes[run], err = sim.Walk(p, w, sim.Harm{}, b.seed, uint64(run))
 		return err
 	})
 	for _, o := range outcomes {

@@ -163,7 +163,7 @@ func walks(ctx context.Context, p sim.Plan, w sim.World, h sim.Harm, seed uint64
 	for range min(runs, runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
 			for run := range next {
-				out[run], errs[run] = sim.Walk(p, w, h, seed, uint64(run)) //nolint:gosec // not negative
+				out[run], errs[run] = sim.Walk(p, w, h, seed, uint64(run))
 			}
 		})
 	}

@@ -244,7 +244,7 @@ func BenchmarkWalk(b *testing.B) {
 		b.Run(w.Name, func(b *testing.B) {
 			p := sim.Standard()
 			for i := range b.N {
-				_, err := sim.Walk(p, w, sim.Harm{}, 1, uint64(i)) //nolint:gosec // not negative
+				_, err := sim.Walk(p, w, sim.Harm{}, 1, uint64(i))
 				require.NoError(b, err)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*p.Ticks()*len(p.Gates)), "ns/gatetick")
