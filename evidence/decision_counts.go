@@ -42,29 +42,6 @@ func (s *Sums) Add(at int64, on, off float64, b *Buckets) error {
 	return nil
 }
 
-// Move has the sums be those of another allocation: units are first seen in one arm, and
-// a step moves a known share of the off arm, whoever they are, to the on arm, or back.
-// Shares are those of the on arm, before and after. Sums stay whole.
-func (s *Sums) Move(from, to float64) {
-	if !(from >= 0 && from <= 1 && to >= 0 && to <= 1) || from == to {
-		return
-	}
-	shift := func(on, off *float64) {
-		moved := *off * (to - from) / (1 - from)
-		if to < from {
-			moved = *on * (to - from) / from
-		}
-		moved = math.Round(moved)
-		*on, *off = *on+moved, *off-moved
-	}
-	plainOn, plainOff := s.on-sumOf(&s.by.On), s.off-sumOf(&s.by.Off)
-	shift(&plainOn, &plainOff)
-	for i := range bucketCount {
-		shift(&s.by.On[i], &s.by.Off[i])
-	}
-	s.on, s.off = plainOn+sumOf(&s.by.On), plainOff+sumOf(&s.by.Off)
-}
-
 // Totals are the sums of both arms.
 func (s *Sums) Totals() (on, off float64) { return s.on, s.off }
 

@@ -10,8 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// crowd is the orders of users, of whom some order again and again.
-func crowd(rng *rand.Rand, users int, heavy bool) (events, units evidence.Sums) {
+// crowd is the orders of users, of whom some order again and again, and the users of each
+// arm: as they were counted, and as they are in force.
+func crowd(rng *rand.Rand, users int, heavy bool) (events, units, inForce evidence.Sums) {
 	var x, n evidence.Buckets
 	for range users {
 		orders := 0.0
@@ -32,7 +33,10 @@ func crowd(rng *rand.Rand, users int, heavy bool) (events, units evidence.Sums) 
 	}
 	must(events.Add(1, sum(x.On), sum(x.Off), &x))
 	must(units.Add(1, sum(n.On), sum(n.Off), &n))
-	return events, units
+	var r evidence.SampleRatio
+	_, err := r.Fold(evidence.NewUnits{At: 1, On: sum(n.On), Off: sum(n.Off), Share: 0.5, Buckets: &n})
+	must(err)
+	return events, units, *r.InForce(0.5)
 }
 
 func must(err error) {
@@ -55,13 +59,19 @@ func TestHeavyUsersDoNotMakeAnEffect(t *testing.T) {
 	const runs, users = 800, 20_000
 	for _, heavy := range []bool{false, true} {
 		rng := rand.New(rand.NewPCG(11, 12))
-		beyond, naive := 0.0, 0.0
+		var beyond, beyondInForce, naive float64
 		for range runs {
-			events, units := crowd(rng, users, heavy)
+			events, units, inForce := crowd(rng, users, heavy)
 			e, err := evidence.EstimateRatio(&events, &units)
 			require.NoError(t, err)
 			if math.Abs(e.Z()) > 1.96 {
 				beyond++
+			}
+			other, err := evidence.EstimateRatio(&events, &inForce)
+			require.NoError(t, err)
+			require.InDelta(t, e.LogRatio, other.LogRatio, 1e-9)
+			if math.Abs(other.Z()) > 1.96 {
+				beyondInForce++
 			}
 			if math.Abs(e.LogRatio)*math.Sqrt(e.Events) > 1.96 {
 				naive++
@@ -69,6 +79,9 @@ func TestHeavyUsersDoNotMakeAnEffect(t *testing.T) {
 		}
 		require.Less(t, beyond, runs*0.05+5*math.Sqrt(runs*0.05*0.95))
 		require.Greater(t, beyond, runs*0.05/4, "nor is it blind")
+		require.Less(t, beyondInForce, runs*0.05+5*math.Sqrt(runs*0.05*0.95))
+		require.Greater(t, beyondInForce, runs*0.05/4)
+		t.Logf("beyond %g and %g of %d", beyond, beyondInForce, runs)
 		if heavy {
 			require.Greater(t, naive, 3*beyond, "a test on orders lies")
 		}
@@ -141,7 +154,7 @@ func TestWhatCannotBeEstimated(t *testing.T) {
 
 func TestSumsAreTheSameAfterTheyWereStored(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
-	events, units := crowd(rng, 50_000, true)
+	events, units, _ := crowd(rng, 50_000, true)
 	var values evidence.Sums
 	require.NoError(t, values.Add(1, 0.3, math.Pi, nil))
 	for _, s := range []*evidence.Sums{new(evidence.Sums), &events, &units, &values} {

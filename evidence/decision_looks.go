@@ -9,7 +9,7 @@ import (
 )
 
 // A GoalTest keeps the looks of the group-sequential test of one goal. It is small: six
-// weeks of daily looks take about four hundred and fifty characters. The zero value has
+// weeks of daily looks take about three hundred and fifty characters. The zero value has
 // not looked.
 type GoalTest struct {
 	looks   []goalLook
@@ -26,7 +26,7 @@ const (
 	// maxLooks bounds the state and the work of a look: daily ones for two months.
 	maxLooks = 64
 	// leastGain is by how much information must have grown for a look to be one.
-	leastGain = 1e-3
+	leastGain = 2e-3
 )
 
 // Look takes a look at an estimate, at a fraction of the information that is expected
@@ -82,8 +82,10 @@ const (
 	maxZ = 32
 	// zSteps is how finely a statistic is stored, fractionSteps a fraction.
 	zSteps, fractionSteps = 1000, math.MaxUint16
+	// informationSteps is how finely information is stored: a thousandth of itself.
+	informationSteps = 1000
 	// lookBytes is how many bytes a look takes.
-	lookBytes = 8
+	lookBytes = 6
 )
 
 // coarse is the look as it is stored, so that nothing depends on whether it was. Both
@@ -91,7 +93,7 @@ const (
 func (l goalLook) coarse() goalLook {
 	return goalLook{
 		Fraction:    math.Floor(l.Fraction*fractionSteps) / fractionSteps,
-		Information: float64(float32(l.Information)),
+		Information: math.Exp(math.Round(informationSteps*math.Log(max(1, l.Information))) / informationSteps),
 		Z:           math.Trunc(l.Z*zSteps) / zSteps,
 	}
 }
@@ -109,7 +111,7 @@ func (t *GoalTest) pack() []byte {
 	out := make([]byte, 0, lookBytes*len(t.looks))
 	for _, l := range t.looks {
 		out = binary.BigEndian.AppendUint16(out, uint16(math.Round(l.Fraction*fractionSteps)))
-		out = binary.BigEndian.AppendUint32(out, math.Float32bits(float32(l.Information)))
+		out = binary.BigEndian.AppendUint16(out, uint16(math.Round(informationSteps*math.Log(l.Information))))
 		out = binary.BigEndian.AppendUint16(out, uint16(int16(math.Round(l.Z*zSteps))))
 	}
 	return out
@@ -119,8 +121,8 @@ func (t *GoalTest) pack() []byte {
 func unpackLook(in []byte) goalLook {
 	return goalLook{
 		Fraction:    float64(binary.BigEndian.Uint16(in)) / fractionSteps,
-		Information: float64(math.Float32frombits(binary.BigEndian.Uint32(in[2:]))),
-		Z:           float64(int16(binary.BigEndian.Uint16(in[6:]))) / zSteps,
+		Information: math.Exp(float64(binary.BigEndian.Uint16(in[2:])) / informationSteps),
+		Z:           float64(int16(binary.BigEndian.Uint16(in[4:]))) / zSteps,
 	}
 }
 

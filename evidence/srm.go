@@ -134,6 +134,27 @@ func (r *SampleRatio) Units() (on, off, expected float64) {
 	return r.s.On, r.s.Off, r.s.Expected
 }
 
+// InForce are all units that were counted, as the present allocation deals them out to the
+// arms, by bucket: an arm that has got more units than it should keeps that surplus. Where
+// each unit is now is not known, because it was counted in the arm in which it was first
+// seen; but chance has dealt them out.
+func (r *SampleRatio) InForce(share float64) *Sums {
+	s, all := &r.s, r.s.On+r.s.Off
+	if all == 0 {
+		return new(Sums)
+	}
+	on := share * s.On / s.Expected
+	off := (1 - share) * s.Off / (all - s.Expected)
+	sums := &Sums{on: on * all, off: off * all, plain: r.spread == nil}
+	if r.spread != nil {
+		for i := range bucketCount {
+			n := r.spread.sum.On[i] + r.spread.sum.Off[i]
+			sums.by.On[i], sums.by.Off[i] = on*n, off*n
+		}
+	}
+	return sums
+}
+
 // At is the end of the last interval counted, in Unix milliseconds; zero before.
 func (r *SampleRatio) At() int64 { return r.s.At }
 

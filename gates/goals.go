@@ -92,7 +92,7 @@ func (t *tally) count(look Look, c counts) {
 		}
 		if err = errors.Join(err, x.Err); err == nil {
 			seen[events] = x
-			if t.unitsOf(of) == nil {
+			if t.unitsOf(look, of) == nil {
 				seen[of] = n
 			}
 		}
@@ -182,7 +182,7 @@ func (t *tally) look(look Look, fraction float64) error {
 	var of []*goal
 	for _, spec := range look.Goals {
 		one := g.of(spec)
-		estimate, err := t.estimate(spec)
+		estimate, err := t.estimate(look, spec)
 		if err != nil {
 			one.Why = or(one.Why, short(err.Error()))
 			continue
@@ -215,12 +215,12 @@ func curt(r evidence.GoalResult) evidence.GoalResult {
 }
 
 // estimate compares the arms by what was counted of a goal.
-func (t *tally) estimate(spec rampart.Goal) (evidence.Estimate, error) {
+func (t *tally) estimate(look Look, spec rampart.Goal) (evidence.Estimate, error) {
 	events, of, err := metricOf(spec)
 	if err != nil {
 		return evidence.Estimate{}, err
 	}
-	x, n := t.Goals.Sums[hashed(events)], t.unitsOf(of)
+	x, n := t.Goals.Sums[hashed(events)], t.unitsOf(look, of)
 	if n == nil {
 		n = t.Goals.Sums[hashed(of)]
 	}
@@ -235,14 +235,14 @@ func (t *tally) estimate(spec rampart.Goal) (evidence.Estimate, error) {
 }
 
 // unitsOf returns the units that a goal is per, where they are those of the launch: all
-// that have been seen since first exposure, in the arms that they are in now. Of those
-// that were first seen in this phase alone there are far fewer, and no more is known of
-// the others' arms than that chance has dealt them out.
-func (t *tally) unitsOf(selector string) *evidence.Sums {
-	if sel, err := parseSelector(selector); err == nil && sel.String() == firstSeen {
-		return t.InForce
+// that have been seen since first exposure, in the arms that they are in now. Those that
+// were first seen in this phase are far fewer.
+func (t *tally) unitsOf(look Look, selector string) *evidence.Sums {
+	sel, err := parseSelector(selector)
+	if err != nil || sel.String() != firstSeen || t.Units == nil {
+		return nil
 	}
-	return nil
+	return t.Units.InForce(look.Exposure.Share())
 }
 
 // verdict says how far a goal has come: "completed checkouts +2.3 % (+0.4 to +4.2), 2 % wanted".

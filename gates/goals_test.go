@@ -115,7 +115,7 @@ func TestTheDecisionOnARamp(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newRamp(t, tt.goals...)
 			tt.world(w)
-			require.Nil(t, w.days(2).Decision, "nobody asked for it")
+			require.Nil(t, w.days(5).Decision, "nobody asked for it")
 			d := w.decide()
 			require.Equal(t, tt.want, d.Word, d.Reason)
 			for _, part := range tt.parts {

@@ -31,17 +31,17 @@ func (t *tally) units(look Look, step int, c counts) error {
 		return nil
 	}
 	if t.Units == nil {
-		t.Units, t.InForce = new(evidence.SampleRatio), new(evidence.Sums)
+		t.Units = new(evidence.SampleRatio)
 	}
-	buckets := bucketsIn(map[string]ArmCount{"on": on, "off": off})
 	_, err = t.Units.Fold(evidence.NewUnits{
-		At: look.tick(), On: on.Sum, Off: off.Sum, Share: look.Exposure.Share(), Step: step, Buckets: buckets,
+		At: look.tick(), On: on.Sum, Off: off.Sum, Share: look.Exposure.Share(), Step: step,
+		Buckets: bucketsIn(map[string]ArmCount{"on": on, "off": off}),
 	})
 	var impossible *evidence.BadTick
 	if errors.As(err, &impossible) {
 		return nil
 	}
-	return errors.Join(err, t.InForce.Add(look.tick(), on.Sum, off.Sum, buckets))
+	return err
 }
 
 // sampleRatio says how the units of the arms compare with the allocation.

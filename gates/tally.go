@@ -21,7 +21,6 @@ type tally struct {
 	Exposure rampart.Percent       `json:"x,omitempty"` // at that tick
 	Moved    int64                 `json:"m,omitempty"` // the tick since which that has been the exposure
 	Units    *evidence.SampleRatio `json:"u,omitempty"`
-	InForce  *evidence.Sums        `json:"f,omitempty"` // the units, in the arms that they are in now
 	Goals    *goals                `json:"g,omitempty"`
 }
 
@@ -108,9 +107,6 @@ func (s *State) takeTally(look Look, c counts) error {
 
 // move notes since when the exposure has been what it is.
 func (t *tally) move(look Look) {
-	if t.InForce != nil {
-		t.InForce.Move(t.Exposure.Share(), look.Exposure.Share())
-	}
 	switch since := look.StepSince.UnixMilli(); {
 	case t.Exposure == look.Exposure:
 	case since > t.Moved:
