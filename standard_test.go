@@ -67,7 +67,6 @@ func TestDefaultsHaveNoErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			require.Empty(t, p.Validate().Errors())
 			require.Empty(t, p.WithDefaults().Validate().Errors())
-			require.Empty(t, p.Unsupported())
 		})
 	}
 }

@@ -170,17 +170,3 @@ func TestCalendarsThatAreFine(t *testing.T) {
 		require.Empty(t, p.Validate(), promote)
 	}
 }
-
-func TestUnsupportedIsToldByPlace(t *testing.T) {
-	var paths []string
-	for _, m := range everything().Unsupported() {
-		require.Contains(t, m.Msg, "not implemented yet")
-		require.NotEmpty(t, m.Hint)
-		require.False(t, m.Warning)
-		paths = append(paths, m.Path)
-	}
-	require.Equal(t, []string{
-		"gates[3].mean", "gates[5].baseline",
-	}, paths)
-	require.Empty(t, flawless().Unsupported())
-}

@@ -90,9 +90,6 @@ func (a *Activities) walkable(plan rampart.Plan) error {
 	if bad := plan.Validate().Errors(); len(bad) > 0 {
 		return rampart.Errorf(rampart.Invalid, "the plan cannot be walked").Because(bad)
 	}
-	if missing := plan.Unsupported(); len(missing) > 0 {
-		return rampart.Errorf(rampart.Refused, "the plan asks for what this version cannot do yet").Because(missing)
-	}
 	if plan.Environment != a.Store.Environment() {
 		return rampart.Errorf(rampart.Refused, "the plan is for %s, and this worker is of %s", plan.Environment, a.Store.Environment())
 	}

@@ -27,17 +27,14 @@ func TestTheDesignsExampleHasNoMistakes(t *testing.T) {
 	require.Equal(t, &rampart.Policy{Action: rampart.ActHold}, plan.Stages[3].Gates[0].OnBreach)
 	require.Equal(t, &rampart.Approvals{Count: 1}, plan.Stages[3].Approvals)
 	require.NotContains(t, plan.Gates[2].Threshold.Query, "\n")
-
-	require.Empty(t, file.Locate(plan.Unsupported()))
 }
 
-func TestTheOtherExamplesCanBeStarted(t *testing.T) {
+func TestTheOtherExamplesHaveNoMistakes(t *testing.T) {
 	for name, warnings := range map[string]int{"minimal": 2, "express": 0, "seconds": 7} {
 		t.Run(name, func(t *testing.T) {
-			plan, file, err := planfile.Read(examples + name + ".yaml")
+			_, file, err := planfile.Read(examples + name + ".yaml")
 			require.NoError(t, err)
 			require.Len(t, file.Warnings, warnings)
-			require.Empty(t, plan.Unsupported())
 		})
 	}
 }
@@ -230,7 +227,6 @@ func TestTemplateIsAPlan(t *testing.T) {
 			plan, _, err := planfile.Parse("plan.yaml", []byte(planfile.Template("checkout-v2", "team-payments", text)))
 			require.NoError(t, err)
 			require.Equal(t, text, plan.Purpose)
-			require.Empty(t, plan.Unsupported())
 
 			standard := rampart.Plan{Flag: "checkout-v2", Owner: "team-payments", Purpose: text}.WithDefaults()
 			standard.Profile = ""

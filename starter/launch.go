@@ -134,9 +134,6 @@ func (s *Starter) walkable(plan rampart.Plan) error {
 	if bad := plan.Validate().Errors(); len(bad) > 0 {
 		return &rampart.Error{Kind: rampart.Invalid, Msg: "the plan cannot be walked", Hint: "rampart plan check FILE shows the places", Err: bad}
 	}
-	if missing := plan.Unsupported(); len(missing) > 0 {
-		return &rampart.Error{Kind: rampart.Refused, Msg: "the plan asks for what this version cannot do yet", Hint: "leave that out, or wait for a later version", Err: missing}
-	}
 	if plan.Environment != s.Environment() {
 		return rampart.Errorf(rampart.Refused, "the plan is for %s, and this is %s", plan.Environment, s.Environment()).
 			WithHint("use --env %s", plan.Environment)

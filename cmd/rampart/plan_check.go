@@ -61,11 +61,11 @@ func (a *app) check(ctx context.Context, name, against string) ([]planfile.Mista
 	var wrong *planfile.Error
 	switch {
 	case errors.As(err, &wrong):
-		return wrong.Mistakes, nil // what it cannot do yet, or asks for in vain, comes when it can be read
+		return wrong.Mistakes, nil // what it asks for in vain comes when it can be read
 	case err != nil:
 		return nil, err
 	}
-	found := slices.Concat(file.Warnings, file.Locate(unsupported(plan)))
+	found := slices.Clone(file.Warnings)
 	if against != "" {
 		var asked rampart.Mistakes
 		if asked, err = ask(ctx, plan, against); err != nil {
@@ -77,16 +77,6 @@ func (a *app) check(ctx context.Context, name, against string) ([]planfile.Mista
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return found, nil
-}
-
-// unsupported warns of what a start would refuse.
-func unsupported(p rampart.Plan) rampart.Mistakes {
-	all := p.Unsupported()
-	for i := range all {
-		all[i].Warning = true
-		all[i].Msg += ": start refuses it in this version"
-	}
-	return all
 }
 
 func (a *app) report(name string, found []planfile.Mistake, strict bool) error {
