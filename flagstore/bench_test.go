@@ -59,3 +59,29 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkKeep compares what it costs to keep evidence alone and with its point, of a
+// dozen gates: go test -bench Keep ./flagstore
+func BenchmarkKeep(b *testing.B) {
+	ctx := context.Background()
+	s, _ := open(b)
+	blob, n := make([]byte, 6<<10), 0
+	b.Run("evidence", func(b *testing.B) {
+		for b.Loop() {
+			n++
+			if err := s.PutEvidence(ctx, "f", "run-1", began+int64(n), blob); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("look", func(b *testing.B) {
+		for b.Loop() {
+			n++
+			p := full(0, 12)
+			p.At = began + int64(n)
+			if err := s.PutLook(ctx, "f", "run-1", blob, p); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -105,11 +105,19 @@ func (d *drawn) evidence() {
 	})
 	d.line("#000", 2.5, drawTop, evidenceHeight, func(p flagstore.Point) float64 { return level(p.Share) })
 	d.legend(0, "#000", "launch")
-	for i, name := range gatesOf(d.e) {
+	for i, name := range d.weighing() {
 		colour := gateColours[i%len(gateColours)]
 		d.line(colour, 1.2, drawTop, evidenceHeight, func(p flagstore.Point) float64 { return gateLevel(p, name) })
 		d.legend(i+1, colour, name)
 	}
+}
+
+// weighing names the gates that gather evidence.
+func (d *drawn) weighing() []string {
+	return slices.DeleteFunc(gatesOf(d.e), func(name string) bool {
+		_, _, weighs := measured(d.e.Points, name)
+		return !weighs
+	})
 }
 
 func (d *drawn) legend(i int, colour, name string) {
@@ -127,7 +135,7 @@ func (d *drawn) ratios() {
 	d.frame("rate ratio of on over off, with its confidence sequence", ratioTop, ratioHeight, map[string]float64{
 		"4x": ratioAt(4), "2x": ratioAt(2), "1x": ratioAt(1), "0.5x": ratioAt(0.5), "0.25x": ratioAt(0.25),
 	})
-	for i, name := range gatesOf(d.e) {
+	for i, name := range d.weighing() {
 		colour := gateColours[i%len(gateColours)]
 		for _, line := range []struct {
 			width float64
@@ -150,7 +158,16 @@ func (d *drawn) ratios() {
 
 func (d *drawn) exposure() {
 	d.frame("exposure", exposureTop, exposureHeight, map[string]float64{"100 %": 1, "50 %": 0.5, "0 %": 0})
-	d.line("#000", 1.5, exposureTop, exposureHeight, exposureOf)
+	path := ""
+	for i, p := range d.e.Points {
+		y := exposureTop + exposureHeight*(1-exposureOf(p))
+		if i == 0 {
+			path = fmt.Sprintf("M%.1f %.1f", d.x(p.At), y)
+			continue
+		}
+		path += fmt.Sprintf("H%.1fV%.1f", d.x(p.At), y) // it changes at once
+	}
+	d.put(`<path d="%s" fill="none" stroke="#000" stroke-width="1.5"/>`, path)
 	for _, end := range []struct {
 		at     int64
 		anchor string
