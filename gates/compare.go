@@ -48,8 +48,15 @@ func restart(p rampart.Phase) time.Duration {
 // to fail, so that a pass says that a doubling of at least that would have been seen.
 const leastRate = 0.001
 
+// leastSlow is the same for a latency: the edge nearest to the p99 is to have about the
+// slowest hundredth beyond it, even where a service is faster than its edges tell.
+const leastSlow = 0.01
+
 func leastRateOf(g rampart.Gate) float64 {
-	if g.Latency != nil || g.Ratio != nil && g.Ratio.Worse != rampart.WorseLower {
+	switch {
+	case g.Latency != nil:
+		return leastSlow
+	case g.Ratio != nil && g.Ratio.Worse != rampart.WorseLower:
 		return leastRate
 	}
 	return 0
@@ -62,7 +69,7 @@ func (s *State) enroll(look Look) error {
 	var late []evidence.GateSpec
 	for _, g := range look.Gates {
 		if evident(g) && (s.Evidence == nil || s.Evidence.Gate(key(g)) == nil) {
-			late = append(late, specOf(look, g))
+			late = append(late, s.specOf(look, g))
 		}
 	}
 	if s.Evidence == nil && len(late) > 0 {
@@ -74,8 +81,8 @@ func (s *State) enroll(look Look) error {
 		return nil
 	}
 	for _, spec := range late {
-		if spec.Weight > s.Evidence.Reserve() { // an amendment asks for more than is left
-			spec.Weight = 0
+		if left := s.Evidence.Reserve(); spec.Weight >= left { // an amendment asks for more; what comes after it is to have some, too
+			spec.Weight = left / 2
 		}
 		if err := s.Evidence.Add(spec); err != nil {
 			return fmt.Errorf("the error budget of %s: %w", look.Flag, err)
@@ -90,8 +97,8 @@ func evident(g rampart.Gate) bool { return compares(g) || g.Objective != nil || 
 // compares reports whether the gate is judged by evidence from both arms.
 func compares(g rampart.Gate) bool { return g.Ratio != nil || g.Count != nil || g.Latency != nil }
 
-func specOf(look Look, g rampart.Gate) evidence.GateSpec {
-	spec := evidence.GateSpec{Name: key(g), Weight: g.Weight}
+func (s *State) specOf(look Look, g rampart.Gate) evidence.GateSpec {
+	spec := evidence.GateSpec{Name: key(g), Weight: g.Weight, Phi: s.Learnt[key(g)]}
 	if !takesBack(g) {
 		spec.Weight, spec.Level = 0, look.alpha()
 	}
