@@ -18,6 +18,8 @@
 //     rate cancels in every tick, and harm that begins late is found soon.
 //   - [Gate] is a CB with boosting, and with tempering where counts turn out to
 //     be overdispersed; [Dispersion] measures that over the telemetry buckets.
+//   - [Line] is the evidence against an absolute line, with [Burn] behind it, and
+//     [Mean] that on a mean per unit; [Detector] compares a value with its past.
 //   - [Launch] combines the gates, names the one that tripped, and freezes the
 //     evidence of gates that an amendment removes.
 //   - [Information] and [DetectionLimit] say what could have been seen; [Flow] says
@@ -28,8 +30,7 @@
 //
 // The package reads no clock, does no input or output and draws no random
 // numbers. State is small, versioned JSON; folding the same ticks in the same
-// order gives the same bits, however the ticks were split over attempts. Not
-// here yet: the robust form over buckets, KPI means, objectives and baselines.
+// order gives the same bits, however the ticks were split over attempts.
 //
 // # Sources
 //
