@@ -157,6 +157,9 @@ func (g *Gate) learnt() {
 	g.s.Before = nil
 }
 
+// Learnt is the overdispersion that was known before the first tick; 0: none was.
+func (g *Gate) Learnt() float64 { return g.phi }
+
 // Fold counts one tick of a gate without parts, as CB.Fold does.
 func (g *Gate) Fold(t Tick, m Moment) (bool, error) {
 	return g.FoldParts([]PartTick{{Tick: t}}, m)

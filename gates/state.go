@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"strings"
 	"time"
 
@@ -26,6 +27,10 @@ type State struct {
 	Gates     map[string]*gate `json:"gates,omitempty"` // by key
 
 	Tally *tally `json:"tally,omitempty"`
+
+	// Learnt are the overdispersions that an earlier attempt had learnt before anybody
+	// was exposed, by key of the gate.
+	Learnt map[string]float64 `json:"learnt,omitempty"`
 
 	Due     int64 `json:"due,omitempty"`     // the tick to look at next
 	Stirred int64 `json:"stirred,omitempty"` // the last at which something asked for a closer look
@@ -75,10 +80,28 @@ const (
 	maxWhy = 160
 )
 
+// Afresh returns the state with which a launch that has stepped back tries again: with
+// evidence of its own, and with what was learnt before anybody was exposed.
+func (s *State) Afresh() State {
+	again := State{Learnt: maps.Clone(s.Learnt)}
+	if again.Learnt == nil {
+		again.Learnt = map[string]float64{}
+	}
+	if s.Evidence == nil {
+		return again
+	}
+	for _, g := range s.Evidence.Gates() {
+		if phi := g.Learnt(); phi > 0 {
+			again.Learnt[g.Name()] = phi
+		}
+	}
+	return again
+}
+
 // open makes a new state usable.
 func (s *State) open(look Look) error {
 	if s.Version == 0 {
-		*s = State{Version: stateVersion}
+		*s = State{Version: stateVersion, Learnt: s.Learnt}
 	}
 	if s.Version != stateVersion {
 		return rampart.Errorf(rampart.Refused, "the evidence of %s is of version %d, and this worker reads version %d",
