@@ -152,15 +152,34 @@ func tTail(t, df float64) float64 {
 	return math.Exp(logIncompleteBeta(df/2, 0.5, x)-logBeta(df/2, 0.5)) / 2
 }
 
-// MarshalJSON packs the sums: those of counts into about two hundred characters.
+// The first byte of stored sums says how they are written.
+const (
+	someWhole  = 1 << iota // as whole numbers
+	someBucket             // by bucket
+	somePlain              // something came without a bucket
+)
+
+// MarshalJSON packs the sums: those of counts into less than two hundred characters.
 func (s *Sums) MarshalJSON() ([]byte, error) {
-	packed := make([]byte, 0, 128)
+	how, put := byte(someWhole), func(v float64) uint64 { return uint64(v) }
 	for _, v := range s.fields() {
-		// As gob does it: whole numbers have few bits at the front of their fraction.
-		packed = binary.AppendUvarint(packed, bits.ReverseBytes64(math.Float64bits(*v)))
+		if *v != math.Trunc(*v) {
+			// As gob does it: few bits at the front of a fraction make a small number.
+			how, put = 0, func(v float64) uint64 { return bits.ReverseBytes64(math.Float64bits(v)) }
+			break
+		}
 	}
 	if s.plain {
-		packed = append(packed, 1)
+		how |= somePlain
+	}
+	if s.by != (Buckets{}) {
+		how |= someBucket
+	}
+	packed := []byte{how}
+	for i, v := range s.fields() {
+		if i < 2 || how&someBucket != 0 {
+			packed = binary.AppendUvarint(packed, put(*v))
+		}
 	}
 	return json.Marshal(base64.RawStdEncoding.EncodeToString(packed))
 }
@@ -175,17 +194,27 @@ func (s *Sums) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("sums: %w", err)
 	}
-	var in Sums
-	for _, v := range in.fields() {
+	if len(packed) == 0 {
+		return fmt.Errorf("sums: cut short")
+	}
+	how, packed := packed[0], packed[1:]
+	in := Sums{plain: how&somePlain != 0}
+	for i, v := range in.fields() {
+		if i >= 2 && how&someBucket == 0 {
+			break
+		}
 		u, n := binary.Uvarint(packed)
 		if n <= 0 {
 			return fmt.Errorf("sums: cut short")
 		}
-		if *v, packed = math.Float64frombits(bits.ReverseBytes64(u)), packed[n:]; !(*v >= 0) || math.IsInf(*v, 0) {
+		packed = packed[n:]
+		if *v = float64(u); how&someWhole == 0 {
+			*v = math.Float64frombits(bits.ReverseBytes64(u))
+		}
+		if !(*v >= 0) || math.IsInf(*v, 0) {
 			return fmt.Errorf("sums: %g is none", *v)
 		}
 	}
-	in.plain = len(packed) > 0
 	*s = in
 	return nil
 }
