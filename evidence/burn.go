@@ -39,9 +39,9 @@ const burnLeast = 10
 // A Burn sums bad and all units over windows of time that was counted: time in
 // which nobody looked, or nothing answered, is in no window.
 //
-// The sums are kept in cells that get wider with age, one minute, then five, then
-// thirty, 27 of them at most, so a window may reach back further than asked for,
-// by less than a fifth of it. A window that reaches to before the first tick is as
+// The sums are kept in cells that get wider with age, a minute, then ten, then an
+// hour, 19 of them at most, so a window may reach back further than asked for, by
+// less than a third of it. A window that reaches to before the first tick is as
 // long as what was counted, but a rule is not judged before its short window is
 // full.
 type Burn struct {
@@ -66,7 +66,7 @@ type burnCell struct {
 var burnRings = [...]struct {
 	ms   int64
 	keep int
-}{{60_000, 5}, {300_000, 11}, {1_800_000, 10}}
+}{{60_000, 5}, {600_000, 6}, {3_600_000, 5}}
 
 // Add counts one tick that lasted for so long. Impossible counts are a *BadTick
 // and change nothing.

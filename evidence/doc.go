@@ -12,8 +12,7 @@
 //
 // # Parts
 //
-//   - [Tick] is what one interval counted in both arms; impossible counts are
-//     refused with the reason named and are never evidence.
+//   - [Tick] is what one interval counted; impossible counts are never evidence.
 //   - [CB] is the conditional binomial with a change-time mixture: the base
 //     rate cancels in every tick, and harm that begins late is found soon.
 //   - [Gate] is a CB with boosting, and with tempering where counts turn out to
@@ -24,13 +23,12 @@
 //     evidence of gates that an amendment removes.
 //   - [Information] and [DetectionLimit] say what could have been seen; [Flow] says
 //     beforehand what will be.
-//   - [NormalMixture], [BetaBinomialMixture] and [Multinomial] are the
-//     published mixtures; [Spending] has the group-sequential bounds of the
-//     decision; [FixedSize] has sample sizes.
+//   - [NormalMixture], [BetaBinomialMixture] and [Multinomial] are the published
+//     mixtures; [Spending] has the bounds of the decision, [FixedSize] sample sizes.
 //
-// The package reads no clock, does no input or output and draws no random
-// numbers. State is small, versioned JSON; folding the same ticks in the same
-// order gives the same bits, however the ticks were split over attempts.
+// The package reads no clock, does no input or output and draws no random numbers.
+// State is small, versioned JSON; folding the same ticks in the same order gives
+// the same bits, however the ticks were split over attempts.
 //
 // # Sources
 //

@@ -9,7 +9,7 @@ import (
 )
 
 // lineOf is the share of units that an objective lets be bad.
-func lineOf(o rampart.Objective) float64 { return 1 - o.Good.Share() }
+func lineOf(o rampart.Objective) float64 { return (rampart.Full - o.Good).Share() }
 
 // objective folds the counts of one tick into the evidence that the line is broken,
 // and into the windows over which the error budget is spent. The first error says
