@@ -74,7 +74,7 @@ func (l *launch) retreat() {
 		l.voidApprovals(l.plan.Stages[i].Phase)
 	}
 	clear(l.told)
-	l.memory = activities.Memory{Attempt: l.backs, Tick: l.memory.Tick, Looks: l.memory.Looks, Blind: l.memory.Blind, Acked: l.acks}
+	l.memory = activities.Memory{Attempt: l.backs, Tick: l.memory.Tick, Looks: l.memory.Looks, Blind: l.memory.Blind, Acked: l.acks, Gates: l.memory.Gates.Afresh()}
 	l.extended, l.waited, l.chosen = 0, 0, 0
 	if l.stage().Phase == rampart.MaxPowerRamp { // else what the ramp came to stands
 		l.decision = nil
