@@ -54,7 +54,10 @@ func (v GateVerdict) Besides() string {
 	if v.Phi > 1.005 {
 		parts = append(parts, fmt.Sprintf("phi %.2g", v.Phi))
 	}
-	if v.Part != "" {
+	switch {
+	case strings.HasPrefix(v.Part, "over "): // an edge of a histogram
+		parts = append(parts, "most "+v.Part)
+	case v.Part != "":
 		parts = append(parts, "most in "+v.Part)
 	}
 	return strings.Join(parts, ", ")

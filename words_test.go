@@ -17,6 +17,7 @@ func TestEvidenceIsToldInWords(t *testing.T) {
 		{"a gate with a ratio", rampart.GateVerdict{Kind: rampart.KindRatio, OnN: 61_234, OffN: 1_163_446, Low: &low, Phi: 1}.Besides(), "of 61,234 on, 1,163,446 off"},
 		{"a gate of which a part broke", rampart.GateVerdict{Kind: rampart.KindRatio, OnN: 5, OffN: 50, Low: &low, Phi: 1.83, Part: "region=eu"}.Besides(),
 			"of 5 on, 50 off, phi 1.8, most in region=eu"},
+		{"a gate whose tail is worst", rampart.GateVerdict{Kind: rampart.KindLatency, Part: "over 500ms"}.Besides(), "most over 500ms"},
 		{"a gate without a denominator", rampart.GateVerdict{Kind: rampart.KindCount, OnN: 5, OffN: 50, Low: &low}.Besides(), ""},
 		{"arms as they should be", rampart.SampleRatio{On: 498, Off: 9502, Expected: 0.05}.InWords(), "matches: 498 of 10,000 new units on, 500 expected"},
 		{"arms that are not", rampart.SampleRatio{Mismatch: true, Reason: "612 of 10,000 new units on, 500 expected"}.InWords(),

@@ -50,7 +50,7 @@ var described = struct {
 	mismatch:    describe("sample_ratio_mismatch", "1 where the arms do not have the units that they should, and nobody has acknowledged it."),
 	share:       describe("gate_evidence_share", "How much of the evidence that breaks a gate there is, 0 to 1.", "gate"),
 	logE:        describe("gate_log_e", "Natural logarithm of the e-value of a gate.", "gate"),
-	ratio:       describe("gate_rate_ratio", "Rate of the on arm over that of the off arm.", "gate"),
+	ratio:       describe("gate_rate_ratio", "Rate of the on arm over that of the off arm; of a mean, the mean.", "gate"),
 	low:         describe("gate_rate_ratio_low", "Lower end of the confidence sequence of the rate ratio.", "gate"),
 	high:        describe("gate_rate_ratio_high", "Upper end of the confidence sequence of the rate ratio.", "gate"),
 	units:       describe("gate_units", "Units that a gate has compared since first exposure, by arm.", "gate", "arm"),
@@ -162,11 +162,12 @@ func (t teller) launch(w weighed) {
 
 // gate tells of one gate what there is of it.
 func (t teller) gate(g rampart.GateVerdict) {
-	if g.Kind == rampart.KindRatio || g.Kind == rampart.KindCount || g.Kind == rampart.KindLatency {
+	switch g.Kind {
+	case rampart.KindRatio, rampart.KindCount, rampart.KindLatency, rampart.KindMean: // which compare the arms
 		t.present(described.ratio, g.Value, g.Gate)
 		t.present(described.low, g.Low, g.Gate)
 		t.present(described.high, g.High, g.Gate)
-	} else {
+	default:
 		t.present(described.value, g.Value, g.Gate)
 	}
 	if g.OnN > 0 || g.OffN > 0 {

@@ -187,6 +187,8 @@ func gateWhat(g rampart.GateVerdict) string {
 	switch {
 	case g.Word == rampart.NotApplicable:
 		return "not asked at this exposure"
+	case (g.Kind == rampart.KindMean || g.Kind == rampart.KindLatency) && bare != "":
+		return bare // which says what is compared
 	case g.Value != nil && g.Low != nil && g.High != nil:
 		return fmt.Sprintf("%.2fx on/off (%.2f–%.2f)", *g.Value, *g.Low, *g.High)
 	case bare != "":
