@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"net/url"
 	"os"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/gates"
@@ -11,6 +15,34 @@ import (
 
 // askTimeout bounds each question to Prometheus: a person waits.
 const askTimeout = 5 * time.Second
+
+// againstFlag adds the flag that names a Prometheus. It takes no password, which
+// everybody on the machine could read; variables do.
+func againstFlag(c *cobra.Command, to *string, meaning string) {
+	c.Flags().Var(urlFlag{to}, "against", meaning)
+}
+
+type urlFlag struct{ to *string }
+
+// Set implements pflag.Value.
+func (f urlFlag) Set(text string) error {
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		return errors.New("everybody on this machine can read a password on a command line; use RAMPART_PROMETHEUS_USER and RAMPART_PROMETHEUS_PASSWORD")
+	}
+	*f.to = text
+	return nil
+}
+
+// String implements pflag.Value.
+func (f urlFlag) String() string {
+	if f.to == nil {
+		return ""
+	}
+	return *f.to
+}
+
+// Type implements pflag.Value.
+func (urlFlag) Type() string { return "string" }
 
 // ask asks a Prometheus of all gates, and tells what would keep one from being
 // judged, or turn a launch back at once.

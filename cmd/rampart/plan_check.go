@@ -51,7 +51,7 @@ misspelt metric is found now and not in the first step.`,
 		ValidArgsFunction: completePlans,
 	})
 	c.Flags().BoolVar(&strict, "strict", false, "take warnings for errors")
-	c.Flags().StringVar(&against, "against", "", "URL of a Prometheus to ask the gates of")
+	againstFlag(c, &against, "URL of a Prometheus to ask the gates of")
 	return c
 }
 

@@ -62,7 +62,7 @@ What is given by flags goes before that. A mean takes its standard deviation, to
 		}),
 		ValidArgsFunction: completePlans,
 	})
-	c.Flags().StringVar(&s.against, "against", "", "URL of a Prometheus to read traffic and base rates from")
+	againstFlag(c, &s.against, "URL of a Prometheus to read traffic and base rates from")
 	c.Flags().StringVar(&s.like, "like", "", "flag to take the rates of, instead of the plan's own")
 	c.Flags().StringVar(&s.traffic, "traffic", "", "what gates judge, in both arms together: 500/s, 20000/m, 3M/d")
 	c.Flags().StringVar(&s.users, "users", "", "units that are new: 40000/d, for goals, means and the sample ratio")

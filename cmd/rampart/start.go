@@ -58,7 +58,7 @@ is found is told and kept with the launch, and does not hold it up.`,
 	}))
 	a.phaseFlag(c, &from)
 	c.Flags().BoolVar(&wait, "wait", false, "follow the launch to its end")
-	c.Flags().StringVar(&against, "against", "", "URL of a Prometheus to ask the gates of (RAMPART_PROMETHEUS_URL; by default none is asked)")
+	againstFlag(c, &against, "URL of a Prometheus to ask the gates of (RAMPART_PROMETHEUS_URL; by default none is asked)")
 	return c
 }
 
