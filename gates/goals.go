@@ -77,9 +77,6 @@ func (t *tally) count(look Look, c counts) {
 		t.Goals = &goals{Since: c.from.UnixMilli(), Moved: t.Moved}
 	}
 	g := t.Goals
-	if g.Moved != t.Moved {
-		g.restart(t.Moved, c.from.UnixMilli())
-	}
 	seen := map[string]Counted{}
 	for _, spec := range look.Goals {
 		events, of, err := metricOf(spec)
@@ -128,12 +125,21 @@ func (g *goals) of(spec rampart.Goal) *goal {
 }
 
 // restart begins anew at another exposure: counts of two allocations must not be summed.
-// What looks have spent stays spent.
-func (g *goals) restart(moved, since int64) {
-	g.Moved, g.Since, g.Looked, g.Sums = moved, since, 0, nil
+// What looks have spent stays spent, and what they have come to stays so, too.
+func (g *goals) restart(look Look, moved int64) error {
+	all := map[*goal]evidence.Estimate{}
+	for _, one := range g.Each {
+		all[one] = evidence.Estimate{} // words rest on the looks
+	}
+	if err := g.judge(look, all); err != nil {
+		return err
+	}
+	g.Moved, g.Looked, g.Sums = moved, look.tick(), nil
 	for _, one := range g.Each {
 		one.Test.Restart()
+		one.Last = evidence.GoalResult{}
 	}
+	return nil
 }
 
 // decides reports whether a decision is asked for that has yet to be looked for.
@@ -171,9 +177,28 @@ func fractionAt(look Look, since int64) float64 {
 	return max(0, float64(now)/float64(whole))
 }
 
-// look takes a look at all goals, and judges them together.
+// look takes a look at all goals. Words are only asked for with a decision: until then it
+// is enough to know how each look came out.
 func (t *tally) look(look Look, fraction float64) error {
-	g := t.Goals
+	estimates := map[*goal]evidence.Estimate{}
+	for _, spec := range look.Goals {
+		one := t.Goals.of(spec)
+		estimate, err := t.estimate(look, spec)
+		if err != nil {
+			one.Why = or(one.Why, short(err.Error()))
+			continue
+		}
+		one.Test.Look(fraction, estimate)
+		estimates[one] = estimate
+	}
+	if !look.Decide {
+		return nil
+	}
+	return t.Goals.judge(look, estimates)
+}
+
+// judge judges those goals together of which there is an estimate.
+func (g *goals) judge(look Look, estimates map[*goal]evidence.Estimate) error {
 	decider, err := evidence.NewDecider(look.alpha(), evidence.KimDeMets())
 	if err != nil {
 		return err
@@ -182,19 +207,12 @@ func (t *tally) look(look Look, fraction float64) error {
 	var of []*goal
 	for _, spec := range look.Goals {
 		one := g.of(spec)
-		estimate, err := t.estimate(look, spec)
-		if err != nil {
-			one.Why = or(one.Why, short(err.Error()))
-			continue
+		if estimate, ok := estimates[one]; ok && one.Test.Looks() > 0 {
+			judged, of = append(judged, evidence.Goal{
+				Test: &one.Test, Estimate: estimate, Improve: spec.Improve.Share(),
+				LessIsBetter: lessIsBetter(spec), Planned: look.Decide,
+			}), append(of, one)
 		}
-		if !one.Test.Look(fraction, estimate) && one.Test.Looks() == 0 {
-			one.Why = or(one.Why, "nothing to look at yet")
-			continue
-		}
-		judged, of = append(judged, evidence.Goal{
-			Test: &one.Test, Estimate: estimate, Improve: spec.Improve.Share(),
-			LessIsBetter: lessIsBetter(spec), Planned: look.Decide,
-		}), append(of, one)
 	}
 	results, err := decider.Judge(judged...)
 	if err != nil {

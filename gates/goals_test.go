@@ -176,6 +176,33 @@ func TestGoalsAreLookedAtEveryDay(t *testing.T) {
 	require.InDelta(t, 2.1, w.decide().Goals[0].Bound, 0.05, "all of the error is spent at the cap")
 }
 
+// TestAStepWithinTheRampCountsGoalsAnew has a ramp of two steps. In the first a goal fell
+// so clearly that no second can undo it.
+func TestAStepWithinTheRampCountsGoalsAnew(t *testing.T) {
+	for name, c := range map[string]struct {
+		on   float64 // at first; off: 2000
+		want rampart.DecisionWord
+	}{
+		"what is counted before is not summed": {on: 2000, want: rampart.Ship},
+		"what it had come to stays":            {on: 1600, want: rampart.Inconclusive},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newRamp(t, checkouts())
+			w.look.Exposure = 2000
+			w.arms(firstSeen, 3200, 12_800)
+			w.arms(completed, c.on/4, 2000)
+			w.days(5)
+			w.look.Exposure, w.look.StepSince = 5000, w.look.At
+			w.arms(firstSeen, 8000, 8000)
+			w.arms(completed, 2160, 2000)
+			w.days(8)
+			d := w.decide()
+			require.InDelta(t, 0.08, d.Goals[0].Effect, 0.01)
+			require.Equal(t, c.want, d.Goals[0].Word, d.Reason)
+		})
+	}
+}
+
 // TestGoalsAreCountedInTheirPhaseOnly walks up to the ramp, where units that were seen
 // on the way are in the arms of now.
 func TestGoalsAreCountedInTheirPhaseOnly(t *testing.T) {

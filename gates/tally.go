@@ -96,6 +96,11 @@ func (s *State) takeTally(look Look, c counts) error {
 	if look.Phase.Index() > rampart.MaxPowerRamp.Index() {
 		t.Goals = nil // decided
 	}
+	if t.Goals != nil && t.Goals.Moved != t.Moved {
+		if err := t.Goals.restart(look, t.Moved); err != nil {
+			return err
+		}
+	}
 	if c.asked && !t.stale(look, c) {
 		if err := t.units(look, s.Step, c); err != nil {
 			return fmt.Errorf("the sample ratio of %s: %w", look.Flag, err)
