@@ -23,17 +23,18 @@ var (
 
 func (b *bench) delays(ctx context.Context) ([]figure.Figure, error) {
 	var figures []figure.Figure
-	own := []sim.Method{sim.Rampart(), sim.RampartFromStart()}
 	runs := b.samples(2000, 1000)
 	for _, rho := range fromStart {
-		f, err := b.find(ctx, sim.Reference(rho, 0), own[:1], runs)
+		f, err := b.find(ctx, sim.Reference(rho, 0), []sim.Method{sim.Rampart(), sim.RampartBuckets()}, runs)
 		if err != nil {
 			return nil, err
 		}
-		figures = append(figures, figure.Figure{Name: fmt.Sprintf("delay_ratio_start_rr%g", rho), Value: f[0].ratio(), Most: 1.75})
+		figures = append(figures,
+			figure.Figure{Name: fmt.Sprintf("delay_ratio_start_rr%g", rho), Value: f[0].ratio(), Most: 1.75},
+			figure.Figure{Name: fmt.Sprintf("delay_ratio_start_buckets_rr%g", rho), Value: f[1].ratio(), Told: true})
 	}
 	for _, rho := range fromMid {
-		f, err := b.find(ctx, sim.Reference(rho, sim.Mid), own, runs)
+		f, err := b.find(ctx, sim.Reference(rho, sim.Mid), []sim.Method{sim.Rampart(), sim.RampartFromStart()}, runs)
 		if err != nil {
 			return nil, err
 		}

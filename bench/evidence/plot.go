@@ -35,7 +35,7 @@ const (
 )
 
 // colors can be told apart by most people, after Okabe and Ito.
-var colors = []string{"#0072B2", "#56B4E9", "#000000", "#999999", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#8C564B", "#7F7F00", "#444444"}
+var colors = []string{"#0072B2", "#5FA8D3", "#A6CEE3", "#000000", "#999999", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#8C564B", "#7F7F00", "#444444"}
 
 // axis turns values into places.
 type axis struct {

@@ -24,7 +24,7 @@ func most(w sim.World) float64 {
 func (b *bench) reverts(ctx context.Context) ([]figure.Figure, error) {
 	p := sim.Standard()
 	runs := b.samples(2000, 60)
-	head := []string{"world", "launches", "turned back", "share", "interval", "promised", "gates taken for overdispersed"}
+	head := []string{"world", "launches", "turned back", "share", "interval", "promised", "gates with phi over 1.2"}
 	page := func(rows [][]string, bars []bar) error {
 		r := b.report("false-reverts", "How often harmless launches are turned back", fmt.Sprintf(
 			"Whole launches of %d days under %d gates, with a look a minute up to the end of the maximum power ramp and every 15 minutes after it: "+

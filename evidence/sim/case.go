@@ -43,11 +43,32 @@ func (c Case) Limit() float64 {
 // stream draws the ticks of one run of a case.
 type stream struct {
 	Case
-	d draw
-	i int
+	d       draw
+	crowd   draw // of buckets, so that counts are the same without them
+	buckets evidence.Buckets
+	i       int
 }
 
-func (c Case) stream(seed, run uint64) *stream { return &stream{Case: c, d: newDraw(seed, run)} }
+func (c Case) stream(seed, run uint64) *stream {
+	return &stream{Case: c, d: newDraw(seed, run), crowd: newDraw(^seed, run)}
+}
+
+// shadow draws the events of a day before the first exposure, by bucket.
+func (s *stream) shadow() (b evidence.Buckets) {
+	each := s.Units * s.Base * 86_400 / s.Seconds / (2 * buckets)
+	for i := range buckets {
+		b.On[i], b.Off[i] = s.crowd.poisson(each), s.crowd.poisson(each)
+	}
+	return b
+}
+
+// deal spreads the events of a tick over the buckets of users who are all alike.
+func (s *stream) deal(t *evidence.Tick) {
+	s.buckets = evidence.Buckets{}
+	s.crowd.deal(t.X1, &s.buckets.On)
+	s.crowd.deal(t.X0, &s.buckets.Off)
+	t.Buckets = &s.buckets
+}
 
 // next draws the next tick. Units are what the allocation gives; events are Poisson.
 func (s *stream) next() evidence.Tick {

@@ -21,6 +21,13 @@ type Judge interface {
 	Fold(evidence.Tick) (turnBack bool)
 }
 
+// A learner is a judge that wants to know the events of before first exposure, and
+// those of each tick, by telemetry bucket.
+type learner interface {
+	Judge
+	learn(evidence.Buckets)
+}
+
 // judge is a function that judges.
 type judge func(evidence.Tick) bool
 
@@ -38,12 +45,20 @@ type Finding struct {
 func Find(c Case, methods []Method, seed, run uint64) []Finding {
 	s := c.stream(seed, run)
 	judges := make([]Judge, len(methods))
+	wanted := false
 	for i, m := range methods {
 		judges[i] = m.New(c)
+		if l, ok := judges[i].(learner); ok {
+			l.learn(s.shadow())
+			wanted = true
+		}
 	}
 	found := make([]Finding, len(methods))
 	for open, tick := len(methods), 1; open > 0 && tick <= c.Ticks; tick++ {
 		t := s.next()
+		if wanted {
+			s.deal(&t)
+		}
 		for i, j := range judges {
 			if !found[i].Found && j.Fold(t) {
 				found[i] = Finding{Found: true, False: c.Rho <= 1 || tick <= c.Onset, Delay: tick - c.Onset}
@@ -65,10 +80,30 @@ func Rampart() Method {
 	return Method{Name: "rampart", Title: "Rampart", New: func(c Case) Judge {
 		g := gateOf(c, evidence.Config{Schedule: c.schedule()})
 		return judge(func(t evidence.Tick) bool {
+			t.Buckets = nil
 			_, _ = g.Fold(t, early) // the stream has possible counts only
 			return g.Reached()
 		})
 	}}
+}
+
+// RampartBuckets is the gate where counters have telemetry buckets, which is the usual
+// case. Users are all alike here, but twenty buckets do not always look like it, and
+// where they do not the gate is more careful. It has learnt for a day.
+func RampartBuckets() Method {
+	return Method{Name: "buckets", Title: "Rampart, with telemetry buckets", New: func(c Case) Judge {
+		return bucketed{gateOf(c, evidence.Config{Schedule: c.schedule()})}
+	}}
+}
+
+type bucketed struct{ gate *evidence.Gate }
+
+func (b bucketed) learn(before evidence.Buckets) { _ = b.gate.Learn(before) }
+
+// Fold implements [Judge].
+func (b bucketed) Fold(t evidence.Tick) bool {
+	_, _ = b.gate.Fold(t, early)
+	return b.gate.Reached()
 }
 
 // RampartFromStart is the same without a change-time mixture: all of its weight is on
@@ -77,6 +112,7 @@ func RampartFromStart() Method {
 	return Method{Name: "cumulative", Title: "the same, cumulative", New: func(c Case) Judge {
 		g := gateOf(c, evidence.Config{Masses: evidence.Masses{First: 1}})
 		return judge(func(t evidence.Tick) bool {
+			t.Buckets = nil
 			_, _ = g.Fold(t, evidence.Moment{})
 			return g.Reached()
 		})

@@ -9,7 +9,7 @@ import (
 // Methods are the ones that are compared, Rampart's first.
 func Methods() []Method {
 	return []Method{
-		Rampart(), RampartFromStart(), Oracle(), FixedHorizon(), Peeking(), AsymptoticSequence(), MSPRT(), Flagger(), Argo(), BurnRate(),
+		Rampart(), RampartBuckets(), RampartFromStart(), Oracle(), FixedHorizon(), Peeking(), AsymptoticSequence(), MSPRT(), Flagger(), Argo(), BurnRate(),
 	}
 }
 
