@@ -40,6 +40,16 @@ func (g *gate) objective(look Look, s *State, spec rampart.Gate, saw sight) (non
 	return nil, g.burn(look, t, span)
 }
 
+// span is the time that is counted at this tick, and moves the count on to it.
+func (g *gate) span(look Look) time.Duration {
+	from := g.Counted
+	g.Counted = look.tick()
+	if from == 0 {
+		return look.Every
+	}
+	return time.Duration(g.Counted-from) * time.Millisecond
+}
+
 // burn adds the tick to the windows, and notes the share of late that people are
 // shown.
 func (g *gate) burn(look Look, t evidence.Tick, span time.Duration) error {
