@@ -69,9 +69,11 @@ func (t *telemetry) launch(f *Flag, doc *rampart.Flag, now time.Time) *counts {
 		}
 		t.flags[f.name] = s
 	}
-	if shadow := doc.Shadow > 0; s.launch != doc.Launch || s.shadow != shadow {
+	// Launches of one flag have one name, and are told apart by the end of the one before.
+	// Whoever was served off as if on has yet to be exposed, too.
+	if shadow := doc.Shadow > 0; s.launch != doc.Launch || s.shadow != shadow || !s.ended.IsZero() {
 		s.launch, s.shadow = doc.Launch, shadow
-		s.exposed.forget() // whoever was served off as if on has yet to be exposed
+		s.exposed.forget()
 	}
 	s.ended = time.Time{}
 	if s.phases[doc.Phase] == nil {

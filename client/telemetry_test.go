@@ -155,6 +155,24 @@ func TestAUnitIsExposedOnceALaunch(t *testing.T) {
 	})
 }
 
+func TestTheNextLaunchCountsItsUnitsItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed, registry := newFakeFeed(), prometheus.NewRegistry()
+		feed.put(launching(1, 0, rampart.Debug))
+		c := open(t, feed, counted(registry))
+		page := shop(c, func(http.ResponseWriter, *http.Request) {})
+		visit(page, "ann")
+		for version, f := range []rampart.Flag{checkout(2, 0), launching(3, rampart.Full, rampart.Debug)} {
+			feed.publish(feed.put(f))
+			synctest.Wait()
+			visit(page, "ann")
+			series := scrape(t, registry)
+			require.EqualValues(t, 1, total(series, "rampart_exposed_units_total", "arm=off"))
+			require.EqualValues(t, version, total(series, "rampart_exposed_units_total", "arm=on"))
+		}
+	})
+}
+
 func TestIncludedUnitsAreInNoArm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed, registry := newFakeFeed(), prometheus.NewRegistry()
@@ -196,14 +214,14 @@ func TestTrackFollowsTheSubjectToLaterRequests(t *testing.T) {
 		c := open(t, feed, counted(registry))
 		pay := func(user string) {
 			ctx, r := c.Begin(t.Context(), rampart.Subject{Key: user})
-			c.Track(ctx, "checkout_completed", 19.5)
+			c.Track(ctx, nil, "checkout_completed", 19.5)
 			r.End(false)
 		}
 		pay("bob")
 		require.Zero(t, total(scrape(t, registry), "rampart_events_total"), "the flag was never decided for bob")
-		visit(shop(c, func(_ http.ResponseWriter, r *http.Request) { c.Track(r.Context(), "checkout_begun", -1) }), "ann")
+		visit(shop(c, func(_ http.ResponseWriter, r *http.Request) { c.Track(r.Context(), nil, "checkout_begun", -1) }), "ann")
 		pay("ann")
-		pay("ann")
+		c.Track(t.Context(), &rampart.Subject{Key: "ann"}, "checkout_completed", 19.5) // a parcel that arrived, say
 		series := scrape(t, registry)
 		require.EqualValues(t, 2, total(series, "rampart_events_total", "arm=on", "event=checkout_completed"))
 		require.EqualValues(t, 39, total(series, "rampart_event_value_total", "arm=on", "event=checkout_completed"))
@@ -219,9 +237,9 @@ func TestEventsAreBounded(t *testing.T) {
 		c := open(t, feed, counted(registry))
 		ctx, r := c.Begin(t.Context(), *ann)
 		require.True(t, c.OnContext(ctx, "checkout-v2"))
-		c.Track(ctx, "user "+ann.Key, 1)
+		c.Track(ctx, nil, "user "+ann.Key, 1)
 		for i := range 60 {
-			c.Track(ctx, fmt.Sprintf("event_%d", i), 1)
+			c.Track(ctx, nil, fmt.Sprintf("event_%d", i), 1)
 		}
 		r.End(false)
 		require.EqualValues(t, 50, total(scrape(t, registry), "rampart_events_total"))
@@ -250,7 +268,7 @@ func TestContextOfNoRequest(t *testing.T) {
 		require.True(t, f.BoolContext(t.Context(), true))
 		require.False(t, f.OnContext(t.Context()))
 		require.Equal(t, rampart.ReasonNoUnit, f.DecideContext(t.Context()).Reason)
-		c.Track(t.Context(), "checkout_completed", 1)
+		c.Track(t.Context(), nil, "checkout_completed", 1)
 		require.EqualValues(t, 2, total(scrape(t, registry), "rampart_reader_defaults_total", "reason=NO_UNIT"))
 	})
 }
