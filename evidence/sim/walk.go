@@ -23,13 +23,12 @@ type Outcome struct {
 	Gate       string        // that gave the most evidence
 	Step       int           // of the plan
 	At         time.Duration // since the launch began
-	// Since harm began in the step of that time, or since the launch began where it
-	// was harmless.
-	Delay time.Duration
+	Delay      time.Duration // since harm began, or since the launch began where there is none
 	// Units are those of the gate that harm is done to that were on since then, and Bad
 	// its events among them. Where all gates are, or none, they are the first gate's.
 	Units, Bad float64
-	// Robust is how many gates took their counts for overdispersed.
+	// Robust is how many gates had counts at the end that vary more than 1.2 times as much
+	// as those of Poisson, so that they are not taken for such.
 	Robust int
 }
 
@@ -62,8 +61,7 @@ func Walk(p Plan, w World, h Harm, seed, run uint64) (Outcome, error) {
 	return l.out, nil
 }
 
-// suspicious is the overdispersion from which package evidence does not take counts
-// for Poisson counts.
+// suspicious is the overdispersion that package evidence tells apart from none.
 const suspicious = 1.2
 
 // launch is one launch while it is walked.
