@@ -17,24 +17,22 @@ var eventName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 // eventCounts are the counters of one event of one flag.
 type eventCounts [arms][allBuckets]struct{ events, value atomic.Uint64 }
 
-// Track counts a business event of the request's subject, such as
-// checkout_completed with the value of the order, on every flag with a launch that
-// was decided for the subject: in this request, or in an earlier one that this
-// process served. It is attributed to the arm in force now.
+// Track counts a business event of a subject, such as checkout_completed with the
+// value of the order, on every flag with a launch that was decided for the subject:
+// in the request of the context, or in an earlier one that this process served. It is
+// attributed to the arm in force now. Without a subject it is that of the request.
 //
 // Names are lower-case words joined by underscores, at most 50 of them; declare
 // them in Options.Events, so that their series start at zero. Values below zero
 // are left out, because counters only grow.
-func (c *Client) Track(ctx context.Context, event string, value float64) {
-	c.track(FromContext(ctx), FromContext(ctx).Subject(), event, value)
-}
-
-// TrackSubject is Track for a subject that no request is at work for.
-func (c *Client) TrackSubject(s *rampart.Subject, event string, value float64) {
-	c.track(nil, s, event, value)
-}
-
-func (c *Client) track(r *Request, s *rampart.Subject, event string, value float64) {
+func (c *Client) Track(ctx context.Context, s *rampart.Subject, event string, value float64) {
+	r := FromContext(ctx)
+	switch mine := r.Subject(); {
+	case s == nil:
+		s = mine
+	case mine == nil || mine.Key != s.Key:
+		r = nil // what was decided in it was not decided for this subject
+	}
 	if s == nil || !c.telemetry.mayCount(event) {
 		if c.unknown.first("event " + event) {
 			c.log.Warn("event is not counted: its name is bad, or one too many, or no subject is known", "event", event)

@@ -40,7 +40,7 @@ func (s *Shop) pay(w http.ResponseWriter, r *http.Request) { s.either(w, r, "", 
 // order ends both checkouts.
 func (s *Shop) order(w http.ResponseWriter, r *http.Request) {
 	if s.either(w, r, "thanks", "thanks") {
-		s.flags.Track(r.Context(), EventCompleted, orderValue)
+		s.flags.Track(r.Context(), nil, EventCompleted, orderValue)
 	}
 }
 
