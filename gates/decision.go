@@ -76,12 +76,30 @@ func (s *State) upper(look Look, spec rampart.Gate) (ratio float64, ok bool) {
 	}
 	low, high, ok := limits(look, known)
 	switch {
+	case ok && lowerIsWorse(spec):
+		high = 1 / low
 	case !ok:
+		high = math.Inf(1)
+	}
+	if high = min(high, s.overLeast(look, spec, known)); high > mostTold {
 		return math.Inf(1), true
-	case lowerIsWorse(spec):
-		return 1 / low, true
 	}
 	return high, true
+}
+
+// mostTold is the harm ratio above which a limit is none that anybody goes by.
+const mostTold = 50
+
+// overLeast returns the upper limit of how much more often the on arm fails than one in a
+// thousand, below which no harm is told from another ratio: of a service that never fails
+// no ratio would ever be known.
+func (s *State) overLeast(look Look, spec rampart.Gate, known *evidence.Gate) float64 {
+	least, cb := leastRateOf(spec), known.CB()
+	if least == 0 || cb == nil {
+		return math.Inf(1)
+	}
+	n, phi := cb.Samples(), known.Phi()
+	return evidence.UpperRate(n.X1/phi, n.N1/phi, look.alpha()/2, 1/least) / least
 }
 
 // limits returns the confidence sequence of on over off, and whether it is known.

@@ -142,6 +142,16 @@ func TestAGuardrailThatMayBeWorseIsNotShipped(t *testing.T) {
 	require.Contains(t, w.decide().Reason, "nothing is known yet of how much worse errors may be", "another gate, which has just begun")
 }
 
+// TestAServiceThatNeverFailsMayBeShipped has no error in either arm, so that no ratio of
+// theirs is known.
+func TestAServiceThatNeverFailsMayBeShipped(t *testing.T) {
+	w := newRamp(t)
+	w.world.requests(3000, 0, 3000, 0)
+	w.ticks(5)
+	require.Contains(t, w.decide().Reason, "errors at most 0.")
+	require.Equal(t, rampart.Ship, w.tick().Decision.Word)
+}
+
 func TestHarmIsARegressionWhateverTheGoals(t *testing.T) {
 	w := newRamp(t, checkouts())
 	w.arms(completed, 2400, 2000)
