@@ -10,6 +10,7 @@ import (
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/gates"
+	"github.com/rampart-dev/rampart/internal/promtest"
 )
 
 func overall() rampart.Gate {
@@ -230,5 +231,52 @@ func TestABrokenServiceIsSeenWithinSeconds(t *testing.T) {
 	for w.tick().Word != rampart.Breach {
 		ticks++
 		require.Less(t, ticks, 4)
+	}
+}
+
+// TestAnObjectiveOnRealMetrics judges lines on what a Prometheus has of services that
+// are well, that break, of which nothing is known, and whose counters know no arms.
+func TestAnObjectiveOnRealMetrics(t *testing.T) {
+	t.Parallel()
+	srv := promtest.Start(t)
+	source, err := gates.NewPrometheus(gates.PrometheusOptions{Address: srv.URL(), ScrapeInterval: 5 * time.Second})
+	require.NoError(t, err)
+	const ticks = 12
+	start := time.Now().Truncate(15 * time.Second).Add(-5 * time.Minute)
+	export := func(flag string, arms []string, errors float64) {
+		for _, arm := range arms {
+			for outcome, each := range map[string]float64{"ok": 200 - errors, "error": errors} {
+				labels := map[string]string{"flag": flag, "outcome": outcome, "instance": flag, "job": "shop"}
+				if arm != "" {
+					labels["arm"] = arm
+				}
+				var samples []promtest.Sample
+				for i := range 3*ticks + 1 {
+					samples = append(samples, promtest.Sample{At: start.Add(time.Duration(i) * 5 * time.Second), Value: float64(i) * each})
+				}
+				srv.Write("requests_total", labels, samples...)
+			}
+		}
+	}
+	export("well", []string{"on", "off"}, 1)
+	export("broken", []string{"on", "off", "none"}, 9)
+	export("armless", []string{""}, 9)
+	tests := []struct {
+		flag, part string
+		want       rampart.Word
+	}{
+		{"well", "overall 0.5 % bad, at most 1 %", rampart.Pass},
+		{"broken", "overall 4.5 % bad, at most 1 %: evidence reached its limit", rampart.Breach},
+		{"armless", "overall 4.5 % bad, at most 1 %: evidence reached its limit", rampart.Breach},
+		{"nowhere", "no data of any arm yet", rampart.NoData},
+	}
+	for _, tt := range tests {
+		t.Run(tt.flag, func(t *testing.T) {
+			w := newWalk(t, overall())
+			w.judge = gates.New(gates.Options{Source: source})
+			w.look.Flag, w.look.HoldOver = tt.flag, true
+			w.look.At, w.look.FirstExposed, w.look.StepSince = start.Add(time.Second), start, start
+			requireReason(t, w.ticks(ticks), tt.want, tt.part)
+		})
 	}
 }
