@@ -49,7 +49,8 @@ type state struct {
 
 	starts // of the change-time mixture, by ratio
 
-	LogM    float64 // the boosted wealth
+	LogT    []float64 // the tempered components by ratio, see CB.tempered
+	LogM    float64   // the boosted wealth
 	MaxLogE float64
 
 	// Counts since first exposure, for the eye and for the choice of side.
@@ -74,7 +75,11 @@ func NewCB(cfg Config) (*CB, error) {
 // Fold counts one tick. It reports whether the tick was counted: one that is
 // not later than the last is ignored, whatever it says, so that retries are
 // harmless. Impossible counts are a *BadTick and change nothing.
-func (c *CB) Fold(t Tick, m Moment) (bool, error) {
+func (c *CB) Fold(t Tick, m Moment) (bool, error) { return c.fold(t, m, 0) }
+
+// fold is Fold for counts whose overdispersion is known to be phi so far; 0: it never
+// will be.
+func (c *CB) fold(t Tick, m Moment, phi float64) (bool, error) {
 	if c.Seen(t.At) {
 		return false, nil
 	}
@@ -84,9 +89,15 @@ func (c *CB) Fold(t Tick, m Moment) (bool, error) {
 	if err := m.check(); err != nil {
 		return false, err
 	}
+	var before []float64
+	if phi > 0 && c.s.LogT == nil {
+		before = slices.Clone(c.s.LogA)
+	}
+	remain := c.s.remain(c.cfg.Schedule, c.cfg.Masses)
 	if c.s.begin(len(c.cfg.Grid), c.cfg.Schedule, c.cfg.Masses, t.At, m) {
 		c.sum()
 	}
+	c.beginTempered(remain-c.s.remain(c.cfg.Schedule, c.cfg.Masses), phi, before)
 	c.weigh(t)
 	c.count(t, m)
 	return true, nil
@@ -165,6 +176,7 @@ func (c *CB) weigh(t Tick) {
 	for j := range c.s.LogA {
 		c.s.LogA[j] += x1*c.logRho[j] - m*c.logD[j]
 	}
+	c.weighTempered(x1, m)
 	c.sum()
 	c.earn(logB + c.logE - before)
 }

@@ -195,8 +195,9 @@ func (g *Gate) FoldParts(all []PartTick, m Moment) (bool, error) {
 	if err := g.admit(ticks); err != nil {
 		return false, fmt.Errorf("gate %s: %w", g.name, err)
 	}
+	phi := g.suspected(ticks)
 	for _, t := range ticks {
-		if err := g.count(t, m); err != nil {
+		if err := g.count(t, m, phi); err != nil {
 			return false, err
 		}
 	}
@@ -215,9 +216,12 @@ func (g *Gate) seen(at int64) bool {
 }
 
 // count folds the tick of one part into every form of it.
-func (g *Gate) count(t PartTick, m Moment) error {
+func (g *Gate) count(t PartTick, m Moment, phi float64) error {
 	p := g.part(t.Part)
-	if _, err := p.cb.Fold(t.Tick, m); err != nil {
+	if phi > 0 {
+		phi = p.phi(phi)
+	}
+	if _, err := p.cb.fold(t.Tick, m, phi); err != nil {
 		return err
 	}
 	switch {
@@ -236,6 +240,17 @@ func (g *Gate) count(t PartTick, m Moment) error {
 		g.robust.fold(t.Tick, m, g.phi)
 	}
 	return nil
+}
+
+// suspected is the overdispersion that a tick is folded under, from the ticks before
+// it: 0 where nothing has ever told of any.
+func (g *Gate) suspected(ticks []PartTick) float64 {
+	for _, t := range ticks {
+		if t.Buckets != nil || g.phi > 0 || g.s.Spread != nil {
+			return g.Phi()
+		}
+	}
+	return 0
 }
 
 // temper switches the gate over at the first tick that shows overdispersion, and
@@ -273,7 +288,7 @@ func (g *Gate) overdispersed() float64 {
 
 // sober is the form that does not trust counts to be those of Poisson.
 func (g *Gate) sober() float64 {
-	tempered := g.part("").cb.LogE() / g.Phi()
+	tempered := g.part("").tempered(g.Phi())
 	switch {
 	case g.s.Alone:
 		return g.robust.LogE()

@@ -11,14 +11,21 @@ func (g *Gate) stored() storedGate {
 	out := storedGate{Name: g.name, Weight: g.weight, Level: g.level, Phi: g.phi, Robust: g.robust, State: g.s}
 	g.store(&out)
 	if g.simple() {
-		out.CB = g.parts[0].cb
+		out.CB = g.parts[0].cb.unlimited()
 		return out
 	}
 	out.Base, out.Cohorts, out.Late = g.base, g.cohorts, g.late
 	for _, p := range g.parts {
-		out.Parts = append(out.Parts, storedPart{p.name, p.weight, p.cb, p.clump, p.offset})
+		out.Parts = append(out.Parts, storedPart{p.name, p.weight, p.cb.unlimited(), p.clump, p.offset})
 	}
 	return out
+}
+
+// unlimited leaves the limit out, which is known from the level of the gate.
+func (c *CB) unlimited() *CB {
+	without := *c
+	without.cfg.Limit = 0
+	return &without
 }
 
 // simple reports whether the gate is everything together and nothing else.
@@ -38,6 +45,9 @@ func (in storedGate) gate() *Gate {
 	}
 	if len(g.parts) > 0 {
 		g.ratio = g.parts[0].cb.Config()
+	}
+	for _, p := range g.parts {
+		p.cb.cfg.Limit = p.limit(g.level)
 	}
 	if g.robust != nil {
 		r := newRobust(g.ratio)

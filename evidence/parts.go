@@ -39,13 +39,18 @@ type part struct {
 // newPart makes a part whose boosting stops where it alone takes the gate to its
 // level.
 func newPart(cfg Config, name string, weight, level float64) (*part, error) {
-	cfg.Limit = -math.Log(level * weight)
+	p := &part{name: name, weight: weight}
+	cfg.Limit = p.limit(level)
 	cb, err := NewCB(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &part{name: name, weight: weight, cb: cb}, nil
+	p.cb = cb
+	return p, nil
 }
+
+// limit is the LogE at which the part alone takes a gate of a level to it.
+func (p *part) limit(level float64) float64 { return -math.Log(level * p.weight) }
 
 // phi is the overdispersion of the part, of which whole is that of its gate.
 func (p *part) phi(whole float64) float64 {
@@ -63,7 +68,7 @@ func (p *part) logE(tempered bool, phi float64) float64 {
 	return math.Log(asymptotic) + p.tempered(phi) + p.offset
 }
 
-func (p *part) tempered(phi float64) float64 { return p.cb.LogE() / p.phi(phi) }
+func (p *part) tempered(phi float64) float64 { return p.cb.tempered(p.phi(phi)) }
 
 // base makes the parts that a gate has from the start: one for each name, or else
 // everything together.

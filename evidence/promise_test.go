@@ -292,7 +292,7 @@ func TestAStateThatNoTicksLedToIsRefused(t *testing.T) {
 	_, err := cb.Fold(evidence.Tick{At: 1, X1: 1, N1: 10, X0: 1, N0: 10}, early)
 	require.NoError(t, err)
 	for _, c := range []struct{ name, old, new, want string }{
-		{"another version", `"v":2`, `"v":3`, "version 3 is not 2"},
+		{"another version", `"v":3`, `"v":4`, "version 4 is not 3"},
 		{"a state cut short", `"state":"`, `"state":"AAAA","x":"`, "cut short"},
 		{"a grid of another size", `"config":{`, `"config":{"grid":[2],`, "5 components for a grid of 1"},
 		{"a margin above its grid", `"config":{`, `"config":{"margin":3,"grid":[2],`, "grid"},

@@ -142,7 +142,7 @@ func TestHarmIsFoundAmongBursts(t *testing.T) {
 		learn int
 		most  int // ticks
 	}{
-		{"with phi known", 100, 40},
+		{"with phi known", 100, 60},
 		{"with phi unknown, by the robust form alone", 0, 60},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 // evidence that was misread would break the error budget in silence.
 const version = 1
 
-// ratioVersion is that of the state of a ratio, which the first version wrote longer.
-const ratioVersion = 2
+// ratioVersion is that of the state of a ratio, of which earlier ones are read.
+const ratioVersion = 3
 
 type storedCB struct {
 	Version int    `json:"v"`
@@ -33,6 +33,8 @@ func (c *CB) UnmarshalJSON(data []byte) error {
 	unpack := (*state).unpack
 	switch in.Version {
 	case ratioVersion:
+	case 2:
+		unpack = (*state).unpackSecond
 	case 1:
 		unpack = (*state).unpackFirst
 	default:
@@ -96,13 +98,37 @@ func (s *state) pack() []byte {
 	for _, v := range s.briefs() {
 		w.brief(*v)
 	}
+	w.whole(int64(len(s.LogA)))
 	for _, v := range s.LogA {
 		w.exact(v)
+	}
+	for _, v := range s.LogT {
+		w.brief(v)
 	}
 	return w
 }
 
 func (s *state) unpack(in reader) error {
+	s.unpackCounts(&in)
+	for range min(in.whole(), maxGrid) {
+		s.LogA = append(s.LogA, in.exact())
+	}
+	for len(in.left) > 0 {
+		s.LogT = append(s.LogT, in.brief())
+	}
+	return in.err
+}
+
+// unpackSecond reads a state of the second version, which had no tempered components.
+func (s *state) unpackSecond(in reader) error {
+	s.unpackCounts(&in)
+	for len(in.left) > 0 {
+		s.LogA = append(s.LogA, in.exact())
+	}
+	return in.err
+}
+
+func (s *state) unpackCounts(in *reader) {
 	s.At = in.whole()
 	s.StartedAt = s.At - in.whole()
 	for _, v := range s.wholes() {
@@ -115,10 +141,6 @@ func (s *state) unpack(in reader) error {
 	for _, v := range s.briefs() {
 		*v = in.brief()
 	}
-	for len(in.left) > 0 {
-		s.LogA = append(s.LogA, in.exact())
-	}
-	return in.err
 }
 
 // unpackFirst reads a state of the first version, in which every number that is not
@@ -147,9 +169,11 @@ func (s state) check(cfg Config) error {
 		return fmt.Errorf("a count is negative")
 	case s.Phases > int64(cfg.Schedule.Phases) || s.Restarts > int64(cfg.Schedule.Restarts):
 		return fmt.Errorf("more starts than the schedule has")
+	case len(s.LogT) != 0 && len(s.LogT) != len(s.LogA):
+		return fmt.Errorf("%d tempered components of %d", len(s.LogT), len(s.LogA))
 	case started && len(s.LogA) != len(cfg.Grid), !started && len(s.LogA) != 0:
 		return fmt.Errorf("%d components for a grid of %d", len(s.LogA), len(cfg.Grid))
-	case s.LogM > cfg.Limit+rounding:
+	case cfg.Limit > 0 && s.LogM > cfg.Limit+rounding:
 		return fmt.Errorf("boosted evidence %g is above its limit %g", s.LogM, cfg.Limit)
 	}
 	for _, v := range [...]float64{s.X1, s.N1, s.X0, s.N0, s.Information, s.MaxLogE} {
