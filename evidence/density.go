@@ -1,6 +1,9 @@
 package evidence
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // density is that of a sum of normal steps that has stayed between its bounds,
 // on an even grid from lo to hi: the recursion of Armitage, McPherson and Rowe,
@@ -36,10 +39,64 @@ func (d density) next(lo, hi, sd, drift float64) density {
 	return out
 }
 
+// gridWidth is that of a grid on which all looks at a sum are fine enough.
+func gridWidth(information []float64, whole float64) float64 {
+	least := math.Inf(1)
+	for i, v := range information {
+		if gain := (v - before(information, i)) / whole; gain > sameLook {
+			least = min(least, math.Sqrt(gain))
+		}
+	}
+	return max(gridStep*least, (far+3)/maxCells)
+}
+
+// slide is next without a drift, on a grid of the same width for all steps: whatever is
+// between two points then depends on how many cells they are apart alone, so that the
+// densities of the step are worked out once for all of them. Only the upper end is met
+// exactly; the lower one is where nothing is left.
+func (d density) slide(lo, hi, sd, width float64) density {
+	cells := max(2, int(math.Ceil((hi-lo)/width)))
+	out := density{lo: hi - width*float64(cells), hi: hi, f: make([]float64, cells+1)}
+	if d.f == nil {
+		for i := range out.f {
+			out.f[i] = normal((out.lo+width*float64(i))/sd) / sd
+		}
+		return out
+	}
+	// Point i of the new grid is (i - j + apart) cells above point j of the old one.
+	apart := (out.lo - d.lo) / width
+	first := int(math.Floor(-(far+2)*sd/width - apart))
+	last := int(math.Ceil((far+2)*sd/width - apart))
+	kernel := make([]float64, last-first+1)
+	for k := range kernel {
+		kernel[k] = width * normal((float64(first+k)+apart)*width/sd) / sd
+	}
+	f := slices.Clone(d.f)
+	f[0], f[len(f)-1] = f[0]/2, f[len(f)-1]/2
+	for i := range out.f {
+		var sum float64
+		for j := max(0, i-last); j <= min(len(f)-1, i-first); j++ {
+			sum += f[j] * kernel[i-j-first]
+		}
+		out.f[i] = sum
+	}
+	return out
+}
+
 // above is the probability that a step of deviation sd leads beyond x; below,
 // that it leads short of it.
 func (d density) above(x, sd float64) float64 {
-	return d.integrate(math.Inf(1), sd, func(y float64) float64 { return cdf((y - x) / sd) })
+	width := (d.hi - d.lo) / float64(len(d.f)-1)
+	from := max(0, int((x-(far+2)*sd-d.lo)/width)) // nothing leads there from further below
+	var sum float64
+	for i := from; i < len(d.f); i++ {
+		term := d.f[i] * cdf((d.lo+width*float64(i)-x)/sd)
+		if i == 0 || i == len(d.f)-1 {
+			term /= 2
+		}
+		sum += term
+	}
+	return sum * width
 }
 
 func (d density) below(x, sd float64) float64 {

@@ -69,24 +69,28 @@ func (s Spending) BoundsOver(from float64, t, information []float64, alpha float
 
 func (s Spending) bounds(from float64, t, information []float64, alpha float64) []float64 {
 	bounds := make([]float64, len(t))
+	whole := information[len(t)-1] // sums are on the scale of the last look
+	width := gridWidth(information, whole)
 	var d density
+	var known float64 // information of the density
 	spent := s.At(from, alpha)
 	for i := range t {
-		whole := information[len(t)-1] // sums are on the scale of the last look
-		share, gain := information[i]/whole, (information[i]-before(information, i))/whole
-		sd, step := math.Sqrt(share), math.Sqrt(gain)
+		sd, step := math.Sqrt(information[i]/whole), math.Sqrt((information[i]-known)/whole)
 		budget := max(0, s.At(t[i], alpha)-spent)
 		switch {
-		case i > 0 && gain <= sameLook:
+		case i > 0 && step*step <= sameLook:
 			bounds[i] = bounds[i-1]
+			continue
+		case i > 0 && step < width/2: // too little for the grid: spends nothing
+			bounds[i] = far
 			continue
 		case i == 0:
 			bounds[i] = min(far, -quantile(budget))
 		default:
 			bounds[i] = s.search(budget, d.hi, sd, func(y float64) float64 { return d.above(y, step) })
 		}
-		spent = s.At(t[i], alpha)
-		d = d.next(-far*sd, bounds[i]*sd, step, 0)
+		spent, known = s.At(t[i], alpha), information[i]
+		d = d.slide(-far*sd, bounds[i]*sd, step, width)
 	}
 	return bounds
 }

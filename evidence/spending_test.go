@@ -105,6 +105,9 @@ func TestBoundsOverOtherInformation(t *testing.T) {
 	same, err := evidence.KimDeMets().BoundsOver(0, even, []float64{250, 500, 1000}, 0.025)
 	require.NoError(t, err)
 	require.InDeltaSlice(t, plain, same, 1e-9)
+	hardly, err := evidence.KimDeMets().BoundsOver(0, even, []float64{250, 250.02, 1000}, 0.025)
+	require.NoError(t, err)
+	require.Equal(t, 8.0, hardly[1], "a look with hardly anything new finds nothing and spends nothing")
 	for _, c := range []struct {
 		name string
 		from float64
