@@ -216,6 +216,7 @@ func TestDetectAt(t *testing.T) {
 	require.InDelta(t, 2, ratio("r").DetectAt(1000), 0)
 	require.InDelta(t, 1.25, ratio("r").DetectAt(5000), 0)
 	require.InDelta(t, 1.5, rampart.Gate{Detect: 1.5}.DetectAt(100), 0)
+	require.InDelta(t, 2, rampart.Gate{Objective: &rampart.Objective{}}.DetectAt(rampart.Full), 0, "a line is the same for all who are exposed")
 }
 
 func ratio(name string) rampart.Gate {

@@ -168,6 +168,8 @@ var gateErrors = []mistaken{
 	{"a mean of nothing", kind(rampart.Gate{Mean: &rampart.Mean{Value: "v"}}), "gates[4].mean.of", "required"},
 	{"a mean that detects too much", kind(rampart.Gate{Mean: &rampart.Mean{Value: "v", Of: "u", Detect: 10001}}), "gates[4].mean.detect", "not a share"},
 	{"an objective of perfection", kind(rampart.Gate{Objective: &rampart.Objective{Events: "b", Of: "a", Good: rampart.Full}}), "gates[4].objective.good", "not between"},
+	{"a budget of more than everything", kind(rampart.Gate{Objective: &rampart.Objective{Events: "b", Of: "a", Good: 9900, Budget: 10001}}), "gates[4].objective.budget", "not a share"},
+	{"a mean with a margin below zero", kind(rampart.Gate{Mean: &rampart.Mean{Value: "v", Of: "u", Margin: -1}}), "gates[4].mean.margin", "not a share"},
 	{"a baseline of nothing", kind(rampart.Gate{Baseline: &rampart.Baseline{}}), "gates[4].baseline.query", "required"},
 	{"a threshold without bounds", kind(rampart.Gate{Threshold: &rampart.Threshold{Query: "up"}}), "gates[4].threshold", "needs min or max"},
 	{"bounds the wrong way round", kind(rampart.Gate{Threshold: &rampart.Threshold{Query: "up", Min: ptr(2.0), Max: ptr(1.0)}}), "gates[4].threshold.min", "2 is above max, 1"},
