@@ -47,7 +47,7 @@ func gridWidth(information []float64, whole float64) float64 {
 			least = min(least, math.Sqrt(gain))
 		}
 	}
-	return max(gridStep*least, (far+3)/maxCells)
+	return max(gridStep*least, (far+3.0)/maxCells)
 }
 
 // slide is next without a drift, on a grid of the same width for all steps: whatever is
