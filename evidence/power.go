@@ -114,19 +114,51 @@ func RatioUnits(share, odds, level float64) float64 {
 	return -DelayAtStart * math.Log(level) / kl
 }
 
-// SequentialCost is how many times the units of a test of fixed length the decision on
-// goals needs, because it looks every day: 1.04 to 1.17, by how the error is spent.
-const SequentialCost = 1.17
-
-// RampUnits is how many units the decision on a goal needs, both arms together; the
-// arguments are those of [FixedSize].
-func RampUnits(alpha, power, variance, share, effect float64) float64 {
-	return SequentialCost * FixedSize(alpha, power, variance, share, effect)
+// A Ramp is a decision on goals that is looked at again and again up to a planned last
+// look, as far as it can be told beforehand.
+type Ramp struct {
+	power  float64
+	looks  int
+	bounds []float64 // z-values, of mostLooks looks at most
 }
 
-// RampEffect is the effect that so many units can show: RampUnits, solved for effect.
-func RampEffect(alpha, power, variance, share, units float64) float64 {
-	return math.Sqrt(RampUnits(alpha, power, variance, share, 1) / units)
+// mostLooks is up to how many looks are counted singly; more of them move the bounds by
+// less than anybody reads.
+const mostLooks = 28
+
+// PlanRamp plans a ramp of so many looks, evenly spread, for error alpha on one side and
+// a goal that is met just so being found with that power.
+func PlanRamp(alpha, power float64, looks int) (Ramp, error) {
+	r := Ramp{power: power, looks: max(1, looks)}
+	fractions := make([]float64, min(r.looks, mostLooks))
+	for i := range fractions {
+		fractions[i] = float64(i+1) / float64(len(fractions))
+	}
+	spending := KimDeMets()
+	spending.Tolerance = 1e-7 // a plan is no decision
+	var err error
+	r.bounds, err = spending.Bounds(fractions, alpha)
+	return r, err
+}
+
+// Units is how many units the ramp needs, both arms together, by its last look:
+// [FixedSize] with the bound of that look instead of that of a single one, which is 1.05
+// to 1.1 times as many. The arguments are those of FixedSize.
+func (r Ramp) Units(variance, share, effect float64) float64 {
+	z := r.z(r.looks)
+	return z * z * variance / (share * (1 - share) * effect * effect)
+}
+
+// Effect is what can be shown at a look by which so many units have come. Before the
+// last one it is larger than of a ramp that ends there, because error is kept for the
+// looks to come.
+func (r Ramp) Effect(variance, share, units float64, look int) float64 {
+	return r.z(look) * math.Sqrt(variance/(share*(1-share)*units))
+}
+
+func (r Ramp) z(look int) float64 {
+	i := min(max(1, look), r.looks) * len(r.bounds) / r.looks
+	return r.bounds[max(1, i)-1] + quantile(r.power)
 }
 
 // HoldoutCost is how many times the units of half and half an allocation needs for the

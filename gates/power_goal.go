@@ -22,8 +22,9 @@ type GoalPower struct {
 	Hold rampart.Duration `json:"hold"`
 	Cap  rampart.Duration `json:"cap"` // with all its extensions
 
-	Units  float64          `json:"units,omitempty"`  // that it takes, both arms together
-	Needs  rampart.Duration `json:"needs,omitempty"`  // until they have come, in whole weeks; absent where nobody knows
+	Units  float64          `json:"units,omitempty"`  // that a ramp needs which is just long enough, both arms together
+	Needs  rampart.Duration `json:"needs,omitempty"`  // how long that is, in whole weeks; absent where nobody knows how many come
+	Shows  rampart.Duration `json:"shows,omitempty"`  // when this ramp can show it; absent where that is after its cap
 	Effect float64          `json:"effect,omitempty"` // that could be shown at the end of the hold, as a share
 	AtCap  float64          `json:"atCap,omitempty"`
 }
@@ -31,8 +32,12 @@ type GoalPower struct {
 // goals tells how long the maximum power ramp must last for each goal.
 func (f *forecast) goals() {
 	at, ok := f.ramp()
-	if !ok {
+	if !ok || len(f.plan.Goals) == 0 {
 		return
+	}
+	var err error
+	if at.test, err = evidence.PlanRamp(f.goalAlpha(), goalPower, looks(at.limit)); err != nil {
+		return // an error budget that is none is told by validation
 	}
 	for i, g := range f.plan.Goals {
 		rate := f.rates.of(fmt.Sprintf("goals[%d]", i))
@@ -49,6 +54,7 @@ func (f *forecast) goals() {
 type ramp struct {
 	percent     rampart.Percent
 	hold, limit rampart.Duration
+	test        evidence.Ramp
 }
 
 // ramp returns the last step of the maximum power ramp.
@@ -58,7 +64,7 @@ func (f *forecast) ramp() (ramp, bool) {
 		if s.Phase != rampart.MaxPowerRamp || last.Percent <= 0 || last.Percent >= rampart.Full {
 			continue
 		}
-		r := ramp{last.Percent, last.Hold, last.Hold}
+		r := ramp{percent: last.Percent, hold: last.Hold, limit: last.Hold}
 		if s.Extend != nil {
 			r.limit = max(r.hold, s.Extend.UpTo)
 		}
@@ -68,21 +74,31 @@ func (f *forecast) ramp() (ramp, bool) {
 }
 
 func (f *forecast) reach(told *GoalPower, at ramp) {
-	q, rate, alpha := at.percent.Share(), told.Rate, f.goalAlpha()
+	q, rate := at.percent.Share(), told.Rate
 	variance := rate.variance()
 	if variance <= 0 || rate.Base <= 0 {
 		return
 	}
-	told.Units = math.Ceil(evidence.RampUnits(alpha, goalPower, variance, q, rate.Base*told.Improve.Share()))
+	need := rate.Base * told.Improve.Share()
+	told.Units = math.Ceil(at.test.Units(variance, q, need))
 	if rate.Units <= 0 {
 		return
 	}
 	told.Needs = wholeWeeks(told.Units / rate.Units)
 	effect := func(hold rampart.Duration) float64 {
-		return evidence.RampEffect(alpha, goalPower, variance, q, rate.Units*hold.D().Seconds()) / rate.Base
+		return at.test.Effect(variance, q, rate.Units*hold.D().Seconds(), looks(hold)) / rate.Base
 	}
 	told.Effect, told.AtCap = effect(at.hold), effect(at.limit)
+	for hold := at.hold; hold <= at.limit; hold += rampart.Duration(week) {
+		if effect(hold) <= told.Improve.Share() {
+			told.Shows = hold
+			return
+		}
+	}
 }
+
+// looks is how often a goal is looked at within a hold: daily.
+func looks(hold rampart.Duration) int { return max(1, int(hold.D().Hours()/24)) }
 
 // goalAlpha is the level of the better side of each goal: the worst that it can have
 // among all goals.
@@ -111,13 +127,14 @@ func (f *forecast) warnGoal(path string, g GoalPower) {
 	case g.Rate.Missing != "":
 		f.warn(path, "say what it usually is with --rate "+quotedName(g.Goal)+"=…, and how many users there are with --users",
 			"%s: %s", g.Goal, g.Rate.Missing)
-	case g.Needs > g.Cap:
+	case g.Needs == 0:
+	case g.Shows == 0:
 		f.warn(path+".improve", "extend further, be content with less, or measure something closer to the change",
-			"%s by %s shows after %s at %s, and max-power-ramp ends after %s: by then it could show %s",
+			"%s by %s needs %s at %s, and max-power-ramp ends after %s: by then it could show %s",
 			g.Goal, g.Improve, g.Needs, g.Percent, g.Cap, percent(g.AtCap))
-	case g.Needs > g.Hold:
-		f.warn(path+".improve", "hold longer from the start, or count on an extension",
-			"%s by %s shows after %s at %s, and the hold is %s: it would be extended", g.Goal, g.Improve, g.Needs, g.Percent, g.Hold)
+	case g.Shows > g.Hold:
+		f.warn(path+".improve", fmt.Sprintf("count on the extension; a hold of %s without one shows it sooner", g.Needs),
+			"%s by %s shows after %s at %s, and the hold is %s: it would be extended", g.Goal, g.Improve, g.Shows, g.Percent, g.Hold)
 	}
 }
 
@@ -156,15 +173,24 @@ func (f *forecast) holdout() {
 			continue
 		}
 		told := HoldoutPower{Phase: s.Phase, Percent: last.Percent, Hold: last.Hold, Cost: evidence.HoldoutCost(last.Percent.Share())}
-		for i, g := range f.plan.Goals {
-			rate := f.rates.of(fmt.Sprintf("goals[%d]", i))
-			if units := rate.Units * last.Hold.D().Seconds(); rate.Missing == "" && units > 0 && rate.Base > 0 {
-				at := func(q float64) float64 {
-					return evidence.RampEffect(f.goalAlpha(), goalPower, rate.variance(), q, units) / rate.Base
-				}
-				told.Effects = append(told.Effects, EffectPower{g.Name, at(last.Percent.Share()), at(0.5)})
-			}
-		}
+		told.Effects = f.effects(last)
 		f.power.Holdout = append(f.power.Holdout, told)
 	}
+}
+
+// effects are what a step can show of each goal.
+func (f *forecast) effects(s rampart.Step) []EffectPower {
+	test, err := evidence.PlanRamp(f.goalAlpha(), goalPower, looks(s.Hold))
+	if err != nil {
+		return nil // told by validation
+	}
+	var all []EffectPower
+	for i, g := range f.plan.Goals {
+		rate := f.rates.of(fmt.Sprintf("goals[%d]", i))
+		if units := rate.Units * s.Hold.D().Seconds(); rate.Missing == "" && units > 0 && rate.Base > 0 {
+			at := func(q float64) float64 { return test.Effect(rate.variance(), q, units, looks(s.Hold)) / rate.Base }
+			all = append(all, EffectPower{g.Name, at(s.Percent.Share()), at(0.5)})
+		}
+	}
+	return all
 }

@@ -129,11 +129,11 @@ func TestAPlanThatCannotSeeWhatItPromisesIsWarnedOf(t *testing.T) {
 		}},
 		{"a goal that takes longer than the hold", rampart.Plan{Goals: []rampart.Goal{goal}, Stages: ramp(&rampart.Extend{By: 7 * day, UpTo: 28 * day})},
 			with(ratesOf(500), "goals[0]", carts), []string{
-				"goals[0].improve: carts by 2 % shows after 21d at 50 %, and the hold is 7d: it would be extended",
+				"goals[0].improve: carts by 2 % shows after 28d at 50 %, and the hold is 7d: it would be extended",
 			}},
 		{"a goal that takes longer than all extensions", rampart.Plan{Goals: []rampart.Goal{goal}, Stages: ramp(nil)},
 			with(ratesOf(500), "goals[0]", carts), []string{
-				"goals[0].improve: carts by 2 % shows after 21d at 50 %, and max-power-ramp ends after 7d: by then it could show 3.3 %",
+				"goals[0].improve: carts by 2 % needs 21d at 50 %, and max-power-ramp ends after 7d: by then it could show 3.2 %",
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -125,9 +125,9 @@ func drawGoals(w io.Writer, p gates.Power) {
 		fmt.Fprintf(w, "\nGoals, at the end of max-power-ramp:\n\n")
 		var rows [][]string
 		for _, g := range p.Goals {
-			rows = append(rows, []string{g.Goal, g.Improve.String(), usualOf(g), people(g.Units), after(g.Needs), g.Hold.String(), effect(g.Effect), g.Cap.String(), effect(g.AtCap)})
+			rows = append(rows, []string{g.Goal, g.Improve.String(), usualOf(g), people(g.Units), after(g.Needs), after(g.Shows), g.Hold.String(), effect(g.Effect), g.Cap.String(), effect(g.AtCap)})
 		}
-		table(w, []string{"GOAL", "WANTED", "USUALLY", "UNITS", "TAKES", "HOLD", "COULD SHOW", "CAP", "COULD SHOW"}, rows)
+		table(w, []string{"GOAL", "WANTED", "USUALLY", "UNITS", "NEEDS", "SHOWS AFTER", "HOLD", "COULD SHOW", "CAP", "COULD SHOW"}, rows)
 	}
 	for _, h := range p.Holdout {
 		fmt.Fprintf(w, "\n%s at %s for %s needs %s times the units of half and half for the same effect.\n", h.Phase, h.Percent, h.Hold, short(h.Cost))
