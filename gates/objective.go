@@ -40,14 +40,16 @@ func (g *gate) objective(look Look, s *State, spec rampart.Gate, saw sight) (non
 	return nil, g.burn(look, t, span)
 }
 
-// span is the time that is counted at this tick, and moves the count on to it.
+// span is the time that is counted at this tick, and moves the count on to it. It is
+// at most twice the time that was to pass between the two looks: what nobody looked
+// at, or had no answer, is not time in which a budget was spent.
 func (g *gate) span(look Look) time.Duration {
 	from := g.Counted
 	g.Counted = look.tick()
 	if from == 0 {
 		return look.Every
 	}
-	return time.Duration(g.Counted-from) * time.Millisecond
+	return min(time.Duration(g.Counted-from)*time.Millisecond, 2*look.pace)
 }
 
 // burn adds the tick to the windows, and notes the share of late that people are

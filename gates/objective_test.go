@@ -154,6 +154,15 @@ func TestTheBudgetOfAnObjective(t *testing.T) {
 			rampart.Pass, []string{"overall 0.1 % bad"},
 		},
 		{
+			"not spent while nobody looked", steady, func(w *walk) rampart.Verdict {
+				w.world.requests(1000, 9, 1000, 9)
+				w.ticks(10)
+				w.look.At = w.look.At.Add(6 * time.Hour)
+				return w.ticks(2)
+			},
+			rampart.Holding, []string{"overall 0.9 % bad"},
+		},
+		{
 			"burnt fast by one user, who alone is no evidence", overall(), func(w *walk) rampart.Verdict {
 				w.world.requests(1, 0, 2, 1)
 				w.world.grow[`requests_total{outcome="error"}`]["off"] = gates.ArmCount{Sum: 1, Buckets: map[string]float64{"7": 1}}
