@@ -37,6 +37,7 @@ type Progress struct {
 	Approvals []Approval `json:"approvals,omitempty"` // that count or have counted
 	Missing   string     `json:"missing,omitempty"`   // in words: "product; 1 more person"
 	Verdict   *Verdict   `json:"verdict,omitempty"`   // the last
+	Share     float64    `json:"share,omitempty"`     // of the evidence that turns the launch back, at the last look
 	Story     []Chapter  `json:"story,omitempty"`
 	Exposed   int64      `json:"exposed,omitempty"` // first exposure, ms since 1970
 	Parachute *Confirmed `json:"parachute,omitempty"`

@@ -7,8 +7,7 @@ import (
 
 // point returns what the last look came to, for the series of the launch.
 func (m *Memory) point(in WatchInput) flagstore.Point {
-	_, share := m.overall()
-	p := flagstore.Point{At: m.Tick, Phase: in.Phase, Exposure: in.Exposure, Word: m.Verdict.Word, Share: share}
+	p := flagstore.Point{At: m.Tick, Phase: in.Phase, Exposure: in.Exposure, Word: m.Verdict.Word, Share: m.Share()}
 	if r := m.Verdict.SampleRatio; r != nil {
 		p.SampleRatio = &flagstore.RatioPoint{On: r.On, Off: r.Off, LogE: r.LogE}
 	}
@@ -22,6 +21,12 @@ func (m *Memory) point(in WatchInput) flagstore.Point {
 		})
 	}
 	return p
+}
+
+// Share is how much of the evidence that turns the launch back there is, 0 to 1.
+func (m *Memory) Share() float64 {
+	_, share := m.overall()
+	return share
 }
 
 // overall returns what the evidence of all gates comes to that take exposure back: the

@@ -18,7 +18,7 @@ func standing(in WatchInput, m Memory) string {
 	if in.Mode == Guard {
 		parts[0] = fmt.Sprintf("guarding at %s", in.Exposure)
 	}
-	switch _, share := m.overall(); {
+	switch share := m.Share(); {
 	case share >= 0.01:
 		parts[0] += fmt.Sprintf(", evidence %.0f %% of the launch's limit", 100*share)
 	case share > 0:

@@ -226,7 +226,7 @@ func (s *Starter) ProgressOf(ctx context.Context, flag, run string) (rampart.Pro
 	if _, blob, err := s.Store.Evidence(ctx, flag, p.Run); err == nil && len(blob) > 0 {
 		var m activities.Memory
 		if json.Unmarshal(blob, &m) == nil && m.Attempt == p.Attempt && (p.Verdict == nil || m.Tick >= p.Verdict.At) {
-			p.Verdict, p.Looks = &m.Verdict, m.Looks
+			p.Verdict, p.Looks, p.Share = &m.Verdict, m.Looks, m.Share()
 			if m.Step == p.StepName {
 				p.Held = m.Held
 			}

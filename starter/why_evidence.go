@@ -8,7 +8,7 @@ import (
 
 // evidence tells which gate is nearest to a breach, and what else the last look found
 // that is no gate's.
-func (x *explainer) evidence(v rampart.Verdict) {
+func (x *explainer) evidence(p rampart.Progress, v rampart.Verdict) {
 	var most *rampart.GateVerdict
 	for i := range v.Gates {
 		if g := &v.Gates[i]; g.Share > 0 && (most == nil || g.Share > most.Share) {
@@ -24,6 +24,9 @@ func (x *explainer) evidence(v rampart.Verdict) {
 			text += ", " + besides
 		}
 		x.stands("%s.", text)
+	}
+	if p.Share > 0 && v.Word != rampart.Breach {
+		x.stands("All gates together have %.0f %% of the evidence that turns it back.", 100*p.Share)
 	}
 	if r := v.SampleRatio; r != nil {
 		x.stands("The sample ratio %s", full(r.InWords()))

@@ -86,7 +86,7 @@ func (x *explainer) gates(p rampart.Progress) {
 	default:
 		x.stands("%s in bounds so far; the last look was at %s.", counted(len(v.Gates), "Its gate is", "Its %d gates are"), x.at(v.At))
 	}
-	x.evidence(*v)
+	x.evidence(p, *v)
 }
 
 // stopped tells of a launch that goes on only when a person says so.

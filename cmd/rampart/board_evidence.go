@@ -9,6 +9,9 @@ import (
 func evidenceLines(p rampart.Progress, paint brush) []string {
 	var lines []string
 	decision := p.Decision
+	if p.Share > 0 && !ended(p) {
+		lines = append(lines, row("together", shareOfLimit(p.Share)+" of the evidence that turns it back"))
+	}
 	if v := p.Verdict; v != nil && !ended(p) {
 		if r := v.SampleRatio; r != nil {
 			line := row("arms", printable("the sample ratio "+r.InWords()))

@@ -96,7 +96,7 @@ func TestBoard(t *testing.T) {
 		})},
 		{"a cohort is worse than chance, and the ramp has come to a decision", ramping(func(p *rampart.Progress) {
 			g := &p.Verdict.Gates[0]
-			g.OnN, g.OffN, g.Phi, g.Part = 61_234, 1_163_446, 1.83, "region=eu-west-1"
+			g.OnN, g.OffN, g.Phi, g.Part, p.Share = 61_234, 1_163_446, 1.83, "region=eu-west-1", 0.051
 			p.Verdict.SampleRatio = &rampart.SampleRatio{On: 61_234, Off: 551_106, Expected: 0.1}
 			p.Verdict.Recommended = &rampart.Recommendation{Percent: 4000, Reason: "harm of errors is at most 1.12x"}
 			p.Decision = &rampart.RampDecision{Word: rampart.Inconclusive, Reason: "completed checkouts may be better", Fraction: 0.62, Goals: []rampart.GoalVerdict{
