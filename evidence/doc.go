@@ -19,16 +19,16 @@
 //     be overdispersed; [Dispersion] measures that over the telemetry buckets.
 //   - [Line] is the evidence against an absolute line, with [Burn] behind it, and
 //     [Mean] that on a mean per unit; [Detector] compares a value with its past.
-//   - [Launch] combines the gates, names the one that tripped, and freezes the
-//     evidence of gates that an amendment removes.
-//   - [Information] and [DetectionLimit] say what could have been seen; [Flow] says
-//     beforehand what will be.
+//   - [Launch] combines gates, names the one that tripped, freezes removed ones.
+//   - [Information] says what could have been seen; [Flow], beforehand, what will be.
+//   - [SampleRatio] compares the units of the arms with the allocation; [Decider]
+//     judges goals, [Decide] a ramp, [Recommend] says how far it may go.
 //   - [NormalMixture], [BetaBinomialMixture] and [Multinomial] are the published
 //     mixtures; [Spending] has the bounds of the decision, [FixedSize] sample sizes.
 //
 // The package reads no clock, does no input or output and draws no random numbers.
-// State is small, versioned JSON; folding the same ticks in the same order gives
-// the same bits, however the ticks were split over attempts.
+// State is small, versioned JSON; the same ticks in the same order give the same
+// bits, however they were split over attempts.
 //
 // # Sources
 //

@@ -21,6 +21,10 @@
 // the same interval in both arms. The state has no raw counters, so it stays small
 // enough to be carried by a heartbeat.
 //
+// Beside the gates a look compares the units of the arms with the exposure, counts the
+// goals of the plan, and where it is asked says what the ramp comes to and how far it
+// may go. That turns nothing back.
+//
 // # Time
 //
 // A launch that has been well for long is looked at less often: [State.Next] says when.
