@@ -29,9 +29,9 @@ var published = policy{bound: 0.01 / serviceBase, every: time.Minute, fails: 5}
 func policies() []policy {
 	var all []policy
 	for _, compares := range []bool{false, true} {
-		for _, bound := range []float64{1.5, 2, 2.5, 3, 3.5, 4, 5} {
+		for _, bound := range []float64{1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5} {
 			for _, every := range []time.Duration{10 * time.Second, 30 * time.Second, time.Minute} {
-				for _, fails := range []int{1, 2, 3, 5, 10} {
+				for _, fails := range []int{1, 2, 3, 4, 5, 6, 8, 10, 15} {
 					for _, inRow := range []bool{false, true} {
 						if !inRow || fails > 1 {
 							all = append(all, policy{compares, bound, every, fails, inRow})
