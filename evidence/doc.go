@@ -15,8 +15,8 @@
 //   - [Tick] is what one interval counted; impossible counts are never evidence.
 //   - [CB] is the conditional binomial with a change-time mixture: the base
 //     rate cancels in every tick, and harm that begins late is found soon.
-//   - [Gate] is a CB with boosting, and with tempering where counts turn out to
-//     be overdispersed; [Dispersion] measures that over the telemetry buckets.
+//   - [Gate] is a CB with boosting, and where [Dispersion] over the telemetry
+//     buckets tells of bursts, tempered and beside [Robust]; or a mean of parts.
 //   - [Line] is the evidence against an absolute line, with [Burn] behind it, and
 //     [Mean] that on a mean per unit; [Detector] compares a value with its past.
 //   - [Launch] combines gates, names the one that tripped, freezes removed ones.
