@@ -204,6 +204,10 @@ var gateErrors = []mistaken{
 	{"detecting no change", gate(func(g *rampart.Gate) { g.Detect = 1 }), "gates[0].detect", "not above 1"},
 	{"a threshold that detects", func(p *rampart.Plan) { p.Gates[3].Detect = 2 }, "gates[3].detect", "threshold gates have no detect"},
 	{"cohorts by arm", gate(func(g *rampart.Gate) { g.By = []string{"arm"} }), "gates[0].by[0]", "not a cohort"},
+	{"cohorts by the edges of a histogram", gate(func(g *rampart.Gate) { g.By = []string{"le"} }), "gates[0].by[0]", "not a cohort"},
+	{"cohorts of a mean", func(p *rampart.Plan) {
+		p.Gates[0] = rampart.Gate{Name: "basket", Mean: &rampart.Mean{Value: "euros_total", Of: "baskets_total"}, By: []string{"a"}}
+	}, "gates[0].by", "have no cohorts"},
 	{"cohorts by no label", gate(func(g *rampart.Gate) { g.By = []string{"a-b"} }), "gates[0].by[0]", "not a label"},
 	{"cohorts twice", gate(func(g *rampart.Gate) { g.By = []string{"a", "a"} }), "gates[0].by[1]", "named twice"},
 	{"cohorts of a threshold", func(p *rampart.Plan) { p.Gates[3].By = []string{"a"} }, "gates[3].by", "have no cohorts"},

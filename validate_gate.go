@@ -98,7 +98,7 @@ func (c *checker) cohorts(path string, g Gate) {
 		switch {
 		case !labelPattern.MatchString(label):
 			c.wrong(at, "name a label of the gate's counters, such as platform", "%q is not a label", label)
-		case slices.Contains(ownLabels, label):
+		case slices.Contains(ownLabels, label), label == "le":
 			c.wrong(at, "name another label", "%q is not a cohort: Rampart reads it itself", label)
 		case slices.Contains(g.By[:k], label):
 			c.wrong(at, "name each label once", "%q is named twice", label)
