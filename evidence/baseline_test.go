@@ -102,10 +102,10 @@ func TestASeasonThatIsLearntCriesWolfSeldom(t *testing.T) {
 
 // TestFalseAlarmsAreAsFarApartAsPromised counts the ticks to the first false alarm of
 // a detector that is to have one in 500: on average no fewer, less five standard errors
-// of 300 runs, of which each has at most that many ticks times twenty.
+// of 200 runs, of which each has at most that many ticks times twenty.
 func TestFalseAlarmsAreAsFarApartAsPromised(t *testing.T) {
 	t.Parallel()
-	const runs, apart = 300, 500
+	const runs, apart = 200, 500
 	for _, keep := range []float64{0, 0.6} {
 		var sum, squares float64
 		for run := range runs {

@@ -200,7 +200,7 @@ func TestOfALineNumbersHold(t *testing.T) {
 	require.False(t, math.IsInf(l.LogE(), 0) || math.IsNaN(l.LogE()))
 
 	l = newLine(t, evidence.LineConfig{Bad: 0.01, Masses: evidence.Masses{First: 0.5, Overtime: 0.5}})
-	const ticks = 2_000_000
+	const ticks = 1_000_000
 	for i := range ticks {
 		_, err := l.Fold(evidence.Tick{At: int64(i+1) * 60_000, X1: float64(i % 2), N1: 100, N0: 100}, evidence.Moment{Restart: evidence.RestartLate})
 		require.NoError(t, err)
