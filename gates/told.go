@@ -19,7 +19,7 @@ func (s *State) show(look Look, spec rampart.Gate, v *rampart.GateVerdict) {
 	if phi := known.Phi(); phi > 1 {
 		v.Phi = digits(phi)
 	}
-	if part, _ := known.Part(); part != "" && n.Ticks > 0 {
+	if part, cb := known.Part(); part != "" && cb.LogE() > 0 {
 		v.Part = g.partName(part)
 	}
 	if r := known.Ratio(look.alpha()); r.Known {
