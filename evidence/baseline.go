@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -72,7 +73,16 @@ func NewSeason(past []Pair, before Season) (Season, error) {
 	n := float64(len(past))
 	s.Scale = max(s.Scale, s.Typical) * (1 + seasonErrors/math.Sqrt(n*float64(s.Hours)))
 	s.Slack = s.Typical * seasonErrors / math.Sqrt(n)
+	for _, v := range [...]*float64{&s.Median, &s.Scale, &s.Slack, &s.Lag1, &s.Typical} {
+		*v = short(*v)
+	}
 	return s, nil
+}
+
+// short keeps seven digits, so that the state is small.
+func short(v float64) float64 {
+	kept, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 7, 64), 64)
+	return kept
 }
 
 // correlation is that of deviations a tick apart.
@@ -151,9 +161,9 @@ func (d *Detector) Fold(at int64, value float64, s Season, lowerIsWorse bool, ev
 	r := s.residual(value, lowerIsWorse)
 	white := s.whiten(r, d.Last, d.ticks(at, every))
 	for j, lambda := range lambdas {
-		d.LogM[j] = min(limit+math.Log(float64(len(lambdas))), max(d.LogM[j], 0)+lambda*white-lambda*lambda/2)
+		d.LogM[j] = short(min(limit+math.Log(float64(len(lambdas))), max(d.LogM[j], 0)+lambda*white-lambda*lambda/2))
 	}
-	d.At, d.Last = at, r
+	d.At, d.Last = at, short(r)
 	return true, nil
 }
 

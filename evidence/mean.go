@@ -233,8 +233,8 @@ func (s *meanState) count(t MeanTick) {
 	w1, w0, p := u1/(u1+u0), u0/(u1+u0), (y1+y0)/(u1+u0)
 	s.R, s.Q = s.R+w0*y1, s.Q+w1*y0
 	for i := range bucketCount {
-		s.Errors.On[i] += w0 * (t.Values.On[i] - p*s.Units.On[i])
-		s.Errors.Off[i] += w1 * (t.Values.Off[i] - p*s.Units.Off[i])
+		s.Errors.On[i] = coarse(s.Errors.On[i] + w0*(t.Values.On[i]-p*s.Units.On[i]))
+		s.Errors.Off[i] = coarse(s.Errors.Off[i] + w1*(t.Values.Off[i]-p*s.Units.Off[i]))
 	}
 }
 

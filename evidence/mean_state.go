@@ -18,6 +18,7 @@ func (m *Mean) MarshalJSON() ([]byte, error) {
 	whole, real := m.s.fields()
 	units := m.s.units()
 	out := pack(append(whole, pointers(units[:])...), real)
+	out = packCoarse(packCoarse(out, &m.s.Errors.On), &m.s.Errors.Off)
 	return json.Marshal(storedMean{Version: version, Config: m.cfg, State: out})
 }
 
@@ -36,6 +37,12 @@ func (m *Mean) UnmarshalJSON(data []byte) error {
 	whole, real := s.fields()
 	units := s.units()
 	rest, err := unpack(in.State, append(whole, pointers(units[:])...), real)
+	if err == nil {
+		rest, err = unpackCoarse(rest, &s.Errors.On)
+	}
+	if err == nil {
+		rest, err = unpackCoarse(rest, &s.Errors.Off)
+	}
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("state is %d bytes too long", len(rest))
 	}
@@ -50,12 +57,11 @@ func (m *Mean) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// fields are the numbers of the state but the units, in the order in
-// which they are stored.
+// fields are the numbers of the state but those by bucket, in the order in which
+// they are stored.
 func (s *meanState) fields() ([]*int64, []*float64) {
-	real := []*float64{&s.Exposure, &s.Done, &s.Now, &s.Base, &s.Want, &s.R, &s.Q}
-	real = append(append(real, pointers(s.Errors.On[:])...), pointers(s.Errors.Off[:])...)
-	return []*int64{&s.At, &s.Ticks, &s.Step, &s.Phase, &s.Started}, real
+	return []*int64{&s.At, &s.Ticks, &s.Step, &s.Phase, &s.Started},
+		[]*float64{&s.Exposure, &s.Done, &s.Now, &s.Base, &s.Want, &s.R, &s.Q}
 }
 
 // units are those in force: whole numbers.

@@ -52,8 +52,7 @@ type Line struct {
 type lineState struct {
 	At, Ticks, Step int64
 	starts                  // plain alternatives, and then the tempered ones
-	X1, N1          float64 // since the first tick, as of a Tick
-	X0, N0          float64
+	X1, N1, X0, N0  int64   // since the first tick, as of a Tick
 	Information     float64 // of the present step
 	Spread          *Dispersion
 	Tempered        bool
@@ -98,7 +97,7 @@ func (l *Line) Fold(t Tick, m Moment) (bool, error) {
 		s.Information = 0
 	}
 	s.At, s.Step, s.Ticks = t.At, int64(m.Step), s.Ticks+1
-	s.X1, s.N1, s.X0, s.N0 = s.X1+t.X1, s.N1+t.N1, s.X0+t.X0, s.N0+t.N0
+	s.X1, s.N1, s.X0, s.N0 = s.X1+int64(t.X1), s.N1+int64(t.N1), s.X0+int64(t.X0), s.N0+int64(t.N0)
 	s.Information += LineInformation(n, above(l.cfg.Bad, m.detect()), l.cfg.Bad) / phi
 	return true, nil
 }
@@ -129,7 +128,8 @@ func (l *Line) Information() float64 { return l.s.Information }
 
 // Samples tells what was counted since the first tick.
 func (l *Line) Samples() Samples {
-	return Samples{Ticks: l.s.Ticks, X1: l.s.X1, N1: l.s.N1, X0: l.s.X0, N0: l.s.N0}
+	s := &l.s
+	return Samples{Ticks: s.Ticks, X1: float64(s.X1), N1: float64(s.N1), X0: float64(s.X0), N0: float64(s.N0)}
 }
 
 // above is a multiple of the line, kept below 1: at least a tenth of what the
@@ -226,8 +226,8 @@ type storedLine struct {
 }
 
 func (s *lineState) fields() ([]*int64, []*float64) {
-	return []*int64{&s.At, &s.Ticks, &s.Step, &s.Phase, &s.Phases, &s.Restarts, &s.Overtime, &s.StartedAt},
-		[]*float64{&s.X1, &s.N1, &s.X0, &s.N0, &s.Information, &s.Offset}
+	return []*int64{&s.At, &s.Ticks, &s.Step, &s.Phase, &s.Phases, &s.Restarts, &s.Overtime, &s.StartedAt,
+		&s.X1, &s.N1, &s.X0, &s.N0}, []*float64{&s.Information, &s.Offset}
 }
 
 // MarshalJSON writes configuration and state, a few hundred bytes. What is read

@@ -49,3 +49,32 @@ func pointers[T any](all []T) []*T {
 	}
 	return out
 }
+
+// coarse rounds to 28 binary digits: sums over buckets only tell an error, and twenty
+// of them for each arm must be small. Over a hundred million ticks nothing is lost.
+func coarse(v float64) float64 {
+	return math.Float64frombits((math.Float64bits(v) + 1<<23) &^ (1<<24 - 1))
+}
+
+// packCoarse writes sums that were rounded by coarse, in five bytes each.
+func packCoarse(out []byte, sums *[bucketCount]float64) []byte {
+	for _, v := range sums {
+		bits := math.Float64bits(v)
+		out = append(out, byte(bits>>56))
+		out = binary.BigEndian.AppendUint32(out, uint32(bits>>24))
+	}
+	return out
+}
+
+func unpackCoarse(in []byte, sums *[bucketCount]float64) ([]byte, error) {
+	for i := range sums {
+		if len(in) < 5 {
+			return nil, errCutShort
+		}
+		bits := uint64(in[0])<<56 | uint64(binary.BigEndian.Uint32(in[1:]))<<24
+		if sums[i], in = math.Float64frombits(bits), in[5:]; math.IsNaN(sums[i]) || math.IsInf(sums[i], 0) {
+			return nil, fmt.Errorf("state has a number that is %g", sums[i])
+		}
+	}
+	return in, nil
+}
