@@ -41,7 +41,10 @@ func (l *launch) clear(ctx workflow.Context) error {
 
 func (l *launch) mayRaise() bool { return l.free() && !(l.stale && exposing(l.flag)) }
 
-func (l *launch) free() bool { return l.paused == nil && l.onHold == nil && l.mismatch == "" }
+func (l *launch) free() bool {
+	decided := l.onHold == nil && l.mismatch == ""
+	return l.paused == nil && decided
+}
 
 // stand keeps the current exposure under guard, until what the standing waits for.
 func (l *launch) stand(ctx workflow.Context, s standing) error {

@@ -13,6 +13,7 @@ import (
 var deedNames = []string{
 	"pause", "resume", "advance", "approve", "reject", "garbage", "lost", "kill", "kill by hand", "turn back", "cancel", "amend", "amend", "amend",
 	"edit", "lease ends", "remember", "failover", "flush",
+	"mismatch", "acknowledge",
 }
 
 // schedule has everything done at its time.
@@ -75,6 +76,10 @@ func (x *telling) do(d deed) {
 		x.update(rampart.UpdateTurnBack, rampart.Ask{By: who}, x.law.turnsBack)
 	case "amend":
 		x.amend(d, who)
+	case "mismatch":
+		x.skewed.Store(true)
+	case "acknowledge":
+		x.update(rampart.UpdateAcknowledge, rampart.Ask{By: who, Reason: "crawlers"}, x.law.acknowledges)
 	case "cancel":
 		x.CancelWorkflow()
 		x.then(x.law.isCancelled)
@@ -169,12 +174,14 @@ func (x *telling) attend() func() {
 	sent := map[int]int{}
 	return func() {
 		var p struct {
-			Asking rampart.Phase
-			State  rampart.State
+			Asking   rampart.Phase
+			State    rampart.State
+			Mismatch string
 		}
 		v, err := x.QueryWorkflow(rampart.QueryProgress)
 		must(err)
 		must(v.Get(&p))
+		x.law.mismatches(p.Mismatch != "" && !p.State.Ended(), p.State == rampart.TurningBack || p.State.Ended())
 		if p.Asking != asked {
 			asked, since, sent = p.Asking, x.age(), map[int]int{}
 		}
@@ -191,6 +198,7 @@ func (x *telling) attend() func() {
 			stands = x.age()
 		case x.age()-stands >= x.story.caretaker:
 			stands = 0
+			x.update(rampart.UpdateAcknowledge, rampart.Ask{By: "caretaker", Reason: "crawlers"}, x.law.acknowledges)
 			x.update(rampart.UpdateResume, rampart.Ask{By: "caretaker"}, x.law.resumes)
 		}
 	}

@@ -35,6 +35,7 @@ type law struct {
 	meddled bool // somebody else has changed the flag since the launch wrote it last
 	paused  bool
 	held    bool // by a person
+	skewed  bool // a mismatch of the sample ratio holds it
 	pauses  []span
 	moment  int // when the last pause or hold began
 	wishes  []time.Duration

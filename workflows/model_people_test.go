@@ -62,6 +62,26 @@ func (l *law) holds() {
 	l.voids("somebody held the launch")
 }
 
+// mismatches takes in what the launch says of its sample ratio.
+func (l *law) mismatches(is, ending bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case is && !l.skewed:
+		l.skewed, l.moment = true, l.note("a mismatch holds the launch")
+		l.voids("the sample ratio does not match")
+	case !is && l.skewed && !ending:
+		l.breaksWith("a mismatch was let go of that nobody had acknowledged")
+	}
+}
+
+func (l *law) acknowledges() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.skewed = false
+	l.note("the mismatch is acknowledged")
+}
+
 func (l *law) wishesToAdvance() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

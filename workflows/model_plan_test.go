@@ -49,6 +49,12 @@ func drawPlan(t *rapid.T) rampart.Plan {
 		p.Requires = []rampart.Requirement{{Query: requirement, Max: &limit}}
 	}
 	p.Stages = drawStages(t)
+	if slices.ContainsFunc(p.Stages, func(s rampart.Stage) bool { return s.Phase == rampart.MaxPowerRamp }) && rapid.Bool().Draw(t, "goals") {
+		aims(&p)
+	}
+	if rapid.IntRange(0, 5).Draw(t, "shadow") == 5 {
+		p.Shadow = rampart.Duration(2 * tick)
+	}
 	return p.WithDefaults()
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -41,7 +42,8 @@ type telling struct {
 	ghosts    map[string]int  // attempts of what was cancelled
 	commands  int             // to the store, so far
 	dump      map[string]string
-	lost      bool // the store has lost writes
+	lost      bool        // the store has lost writes
+	skewed    atomic.Bool // the arms do not have their units any more
 	out       rampart.Outcome
 	err       error
 }
@@ -137,7 +139,24 @@ func (x *telling) employ() {
 	employ(x, "Notify", func(ctx context.Context, in activities.NotifyInput) (struct{}, error) {
 		return struct{}{}, a.Notify(ctx, in)
 	}, false)
-	employ(x, "Watch", a.Watch, false)
+	employ(x, "Watch", x.weighing(a.Watch), false)
+}
+
+// weighing adds to a watch what gates that count would say: the gates of the model do
+// not. Once the arms do not have their units any more, each attempt that finds nothing
+// worse finds that, until the launch has heard of it; and the ramp comes to a decision.
+func (x *telling) weighing(watch func(context.Context, activities.WatchInput) (activities.Watched, error)) func(context.Context, activities.WatchInput) (activities.Watched, error) {
+	return func(ctx context.Context, in activities.WatchInput) (activities.Watched, error) {
+		got, err := watch(ctx, in)
+		_, told := in.Told[activities.SampleRatio]
+		switch {
+		case x.skewed.Load() && !told && in.SampleRatio && (err != nil || got.Found == activities.FoundPass):
+			return activities.Watched{Found: activities.FoundHold, Cause: activities.SampleRatio, Reason: "too few are on", Memory: in.Memory}, nil
+		case err == nil && in.Decide && got.Found == activities.FoundPass:
+			got.Memory.Verdict.Decision = &rampart.RampDecision{Word: x.story.decision, Reason: "as it was drawn"}
+		}
+		return got, err
+	}
 }
 
 // An attempt of an activity.
@@ -248,8 +267,8 @@ func (m metricsOf) Value(ctx context.Context, query string, at time.Time) (float
 	return 0, nil
 }
 
-func (metricsOf) Count(context.Context, gates.CountQuery) []gates.Counted {
-	panic("the plans of the model have no gates that count")
+func (metricsOf) Count(_ context.Context, q gates.CountQuery) []gates.Counted {
+	return make([]gates.Counted, len(q.Counters)) // of goals, which weighing answers for
 }
 
 // age is how old the launch is.

@@ -24,6 +24,7 @@ type story struct {
 	mishaps   []mishap
 	slips     []slip
 	from      rampart.Phase // of a relaunch
+	decision  rampart.DecisionWord
 	caretaker time.Duration // after which somebody resumes what is paused or held; 0: nobody does
 }
 
@@ -105,6 +106,7 @@ func drawStory(t *rapid.T) story {
 	s.outages = rapid.SliceOfN(rapid.Custom(drawOutage), 0, 2).Draw(t, "outages")
 	s.mishaps = rapid.SliceOfN(rapid.Custom(drawMishap), 0, 4).Draw(t, "mishaps")
 	s.slips = rapid.SliceOfN(rapid.Custom(drawSlip), 0, 4).Draw(t, "slips")
+	s.decision = rapid.SampledFrom([]rampart.DecisionWord{rampart.Ship, rampart.Inconclusive, rampart.NoEffect, rampart.Regress}).Draw(t, "decision")
 	s.caretaker = rapid.SampledFrom([]time.Duration{0, 90 * time.Second, 4 * time.Minute}).Draw(t, "caretaker")
 	return s
 }
@@ -196,6 +198,9 @@ func (s story) String() string {
 		say("stage %s: steps %s, approvals %+v, include %v, where %v", st.Phase, steps, *st.Approvals, st.Include, st.Where)
 	}
 	say("finish: %s, bake %s; a blind gate: %s after %s", s.plan.Finish.Percent, s.plan.Finish.Bake, s.plan.OnBlind.Action, s.plan.OnBlind.After)
+	if len(s.plan.Goals) > 0 {
+		say("shadow: %s; the ramp comes to the decision %s", s.plan.Shadow, s.decision)
+	}
 	for _, x := range s.spells {
 		say("gate %s %s from minute %d on, for %d ticks", x.gate, x.ill, x.from, x.last)
 	}

@@ -198,6 +198,8 @@ func (l *law) raised(by *attempt, here int) {
 		l.breaksWith("raised to %s while the flag was killed", l.places[here].percent)
 	case l.paused && by.began > l.moment:
 		l.breaksWith("raised to %s while the launch was paused", l.places[here].percent)
+	case l.skewed && by.began > l.moment:
+		l.breaksWith("raised to %s while a mismatch held the launch", l.places[here].percent)
 	case l.held && by.began > l.moment:
 		l.breaksWith("raised to %s while somebody held the launch", l.places[here].percent)
 	}
