@@ -1,9 +1,11 @@
 package activities_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,11 +16,25 @@ import (
 	"github.com/rampart-dev/rampart/gates"
 )
 
+// A till serves one after the other: gates and goals are asked for at once.
+type till struct {
+	mu   sync.Mutex
+	shop shop
+}
+
+func (l *till) Value(context.Context, string, time.Time) (float64, error) { return 0, nil }
+
+func (l *till) Count(ctx context.Context, q gates.CountQuery) []gates.Counted {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shop.Count(ctx, q)
+}
+
 // TestTheMemoryOfADozenGatesAndTheirGoalsIsKept has four weeks of looks at two goals beside
 // the gates, and the units of both arms. That may be too long for what each gate said to be
 // kept beside it, which can be said again; the evidence must have room.
 func TestTheMemoryOfADozenGatesAndTheirGoalsIsKept(t *testing.T) {
-	judge := gates.New(gates.Options{Source: shop{rand.New(rand.NewPCG(1, 2))}})
+	judge := gates.New(gates.Options{Source: &till{shop: shop{rand.New(rand.NewPCG(1, 2))}}})
 	start := time.Date(2026, 11, 3, 12, 0, 0, 0, time.UTC)
 	const looks, ticks = 28, 600
 	look := gates.Look{
