@@ -67,7 +67,8 @@ type HarmPower struct {
 	After   rampart.Duration `json:"after,omitempty"`
 	Phase   rampart.Phase    `json:"phase,omitempty"` // where that is, of harm from the start
 	Percent rampart.Percent  `json:"percent,omitempty"`
-	Units   float64          `json:"units,omitempty"` // that were on until then
+	Units   float64          `json:"units,omitempty"` // of the gate, such as requests, that were on until then
+	Users   float64          `json:"users,omitempty"` // of the plan's units, where it is known how many come
 	Harmed  float64          `json:"harmed,omitempty"`
 }
 
@@ -215,7 +216,7 @@ func (f *forecast) watcher(g placedGate, s planStep) *watcher {
 			return w
 		}
 	}
-	w := &watcher{placedGate: g, every: f.plan.Every.D(), rate: f.rates.of(g.path), level: f.level(g.Gate), phases: max(1, ScheduleOf(f.plan).Phases)}
+	w := &watcher{placedGate: g, every: f.plan.Every.D(), rate: f.rates.of(g.path), users: f.rates.Users, level: f.level(g.Gate), phases: max(1, ScheduleOf(f.plan).Phases)}
 	if g.path != "" && g.path[0] == 's' {
 		w.phase = s.phase
 	}

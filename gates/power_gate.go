@@ -14,6 +14,7 @@ type watcher struct {
 	phase  rampart.Phase // where only one stage has it
 	every  time.Duration
 	rate   Rate
+	users  float64 // new units a second; 0 is unknown
 	level  float64 // 0 of a fixed bound
 	phases int
 
@@ -47,7 +48,7 @@ func (w *watcher) see(s planStep) SeenPower {
 		h := HarmPower{Ratio: rho}
 		if after := w.delay(a(rho)); after <= ticks {
 			h.After = lastingTicks(after, w.every)
-			h.Units, h.Harmed = after*w.units(q), after*w.harmed(q, rho)
+			h.Units, h.Harmed, h.Users = after*w.units(q), after*w.harmed(q, rho), w.reached(q, after)
 		}
 		seen.Harms = append(seen.Harms, h)
 	}
@@ -98,6 +99,7 @@ func (w *watcher) walk(rho float64) HarmPower {
 		h.Units, h.Harmed = h.Units+ticks*w.units(q), h.Harmed+ticks*w.harmed(q, rho)
 		if found {
 			h.After, h.Phase, h.Percent = lastingTicks(passed, w.every), s.phase, s.Percent
+			h.Users = w.reached(q, passed)
 			return h
 		}
 	}
@@ -190,6 +192,10 @@ func (w *watcher) units(q float64) float64 {
 	}
 	return q * w.perTick()
 }
+
+// reached is how many users are on after so many ticks: of all that have been seen, as
+// many as the exposure says, because whoever is on stays on.
+func (w *watcher) reached(q, ticks float64) float64 { return q * w.users * ticks * w.every.Seconds() }
 
 // harmed is how many events more there are in a tick, or fewer where that is worse,
 // than without harm.

@@ -156,6 +156,9 @@ func TestTheHoldoutCosts(t *testing.T) {
 	require.InDelta(t, 5.3, p.Holdout[0].Cost, 0.05)
 	require.InEpsilon(t, 2.3, p.Holdout[0].Effects[0].Effect/p.Holdout[0].Effects[0].AtHalf, 0.01, "the square root of that")
 	require.Positive(t, p.Steps[1].Ratio[0].After)
+	gross := p.Gates[0].Harms[4]
+	require.InEpsilon(t, 0.01*0.5*(gross.After.D().Seconds()-45), gross.Users, 0.2, "a hundredth of those who have come")
+	require.Zero(t, gates.PowerOf(rampart.Plan{Flag: "checkout-v2"}, ratesOf(500)).Gates[0].Harms[4].Users, "nobody says how many come")
 }
 
 func TestEveryKindIsForecast(t *testing.T) {

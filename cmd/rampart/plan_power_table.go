@@ -106,9 +106,10 @@ func drawReach(w io.Writer, p gates.Power) {
 	for _, g := range p.Gates {
 		name := g.Gate
 		for _, h := range g.Harms {
-			row := []string{name, short(h.Ratio) + "x", "never", "–", "–"}
+			row := []string{name, short(h.Ratio) + "x", "never", "–", "–", "–"}
 			if h.After > 0 {
-				row = []string{name, short(h.Ratio) + "x", fmt.Sprintf("after %s, %s %s", after(h.After), h.Phase, h.Percent), people(h.Units), people(h.Harmed)}
+				row = []string{name, short(h.Ratio) + "x", fmt.Sprintf("after %s, %s %s", after(h.After), h.Phase, h.Percent),
+					people(h.Users), people(h.Units), people(h.Harmed)}
 			}
 			rows = append(rows, row)
 			name = ""
@@ -116,7 +117,7 @@ func drawReach(w io.Writer, p gates.Power) {
 	}
 	if len(rows) > 0 {
 		fmt.Fprintf(w, "\nHarm that is there from the first exposure on:\n\n")
-		table(w, []string{"GATE", "HARM", "TURNED BACK", "ON UNTIL THEN", "HARMED"}, rows)
+		table(w, []string{"GATE", "HARM", "TURNED BACK", "USERS", "UNITS", "HARMED"}, rows)
 	}
 }
 
