@@ -26,7 +26,7 @@ func (t *tally) units(look Look, step int, c counts) error {
 	if !look.SampleRatio {
 		return nil
 	}
-	on, off, err := bothArms(c.of(firstSeen))
+	on, off, err := bothArms(c.of(exposedUnits))
 	if err != nil || on.Sum+off.Sum == 0 {
 		return nil
 	}

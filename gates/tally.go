@@ -10,10 +10,6 @@ import (
 	"github.com/rampart-dev/rampart/evidence"
 )
 
-// firstSeen counts the units that each arm first saw: the client has it for every
-// flag with a launch.
-const firstSeen = "rampart_exposed_units_total"
-
 // A tally is what is counted beside the gates and turns nothing back: the units of the
 // arms, and the goals. It is counted less often than gates are looked at.
 type tally struct {
@@ -47,7 +43,7 @@ func (l Look) tallies() []string {
 	}
 	var all []string
 	if l.SampleRatio {
-		all = append(all, firstSeen)
+		all = append(all, exposedUnits)
 	}
 	if l.Phase == rampart.MaxPowerRamp {
 		for _, g := range l.Goals {
