@@ -36,7 +36,7 @@ func (s *State) recommended(look Look) *rampart.Recommendation {
 	case len(threats) == 0:
 		return &rampart.Recommendation{Percent: look.Exposure, Reason: "no gate compares the arms, so nothing is known of harm"}
 	case binding == nil:
-		return &rampart.Recommendation{Percent: to, Reason: fmt.Sprintf("%s keeps the risk within %s, by all gates", to, risk)}
+		return &rampart.Recommendation{Percent: max(to, look.Exposure), Reason: fmt.Sprintf("%s keeps the risk within %s, by all gates", to, risk)}
 	case math.IsInf(binding.Upper, 1):
 		return &rampart.Recommendation{Percent: max(to, look.Exposure), Reason: fmt.Sprintf("nothing is known yet of how harmful %s may be", binding.Name)}
 	case to <= look.Exposure:
