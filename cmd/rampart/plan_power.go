@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -81,7 +82,7 @@ func (a *app) reportPower(power gates.Power, file planfile.File, strict bool) er
 	err := a.answer(all, func(w io.Writer) {
 		drawPower(w, power)
 		_ = planfile.Format(w, found) // a strings.Builder takes everything
-		io.WriteString(w, summary(checked{Warnings: len(found)}, bad)+"\n")
+		fmt.Fprintln(w, summary(checked{Warnings: len(found)}, bad))
 	})
 	if err == nil && bad {
 		return ending(exitInvalid)
