@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -127,7 +128,8 @@ func (c chart) svg() string {
 		d.stroke(left, y.at(v), width-right, y.at(v), "#DDDDDD", "")
 		d.label(left-6, y.at(v)+4, "end", "11", fmt.Sprintf("%g", v))
 	}
-	for _, v := range x.marks() {
+	slices.Sort(xs)
+	for _, v := range slices.Compact(xs) { // what was measured, and nothing between
 		d.stroke(x.at(v), height-bottom, x.at(v), height-bottom+4, "#000000", "")
 		d.label(x.at(v), height-bottom+17, "middle", "11", fmt.Sprintf("%g", v))
 	}
