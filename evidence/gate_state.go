@@ -32,15 +32,15 @@ func (c *CB) unlimited() *CB {
 func (g *Gate) simple() bool { return len(g.parts) == 1 && g.parts[0].name == "" && g.cohorts == 0 }
 
 // gate is the one that was stored.
-func (in storedGate) gate() *Gate {
+func (s storedGate) gate() *Gate {
 	g := &Gate{
-		name: in.Name, weight: in.Weight, level: in.Level, phi: in.Phi,
-		cohorts: in.Cohorts, base: in.Base, late: in.Late, robust: in.Robust, own: in.process(), s: in.State,
+		name: s.Name, weight: s.Weight, level: s.Level, phi: s.Phi,
+		cohorts: s.Cohorts, base: s.Base, late: s.Late, robust: s.Robust, own: s.process(), s: s.State,
 	}
-	if in.CB != nil {
-		g.parts, g.base = []*part{{weight: 1, cb: in.CB}}, 1
+	if s.CB != nil {
+		g.parts, g.base = []*part{{weight: 1, cb: s.CB}}, 1
 	}
-	for _, p := range in.Parts {
+	for _, p := range s.Parts {
 		g.parts = append(g.parts, &part{p.Name, p.Weight, p.CB, p.Clump, p.Offset})
 	}
 	if len(g.parts) > 0 {
@@ -59,22 +59,22 @@ func (in storedGate) gate() *Gate {
 }
 
 // check refuses parts that no specification leads to.
-func (in storedGate) check() error {
-	if len(in.Parts) == 0 {
+func (s storedGate) check() error {
+	if len(s.Parts) == 0 {
 		return nil
 	}
-	if in.Base < 1 || in.Base > len(in.Parts) || in.Late < 0 || in.Cohorts < 0 || in.Cohorts > MaxCohorts {
-		return fmt.Errorf("gate %s: %d of %d parts from the start, room for %d", in.Name, in.Base, len(in.Parts), in.Cohorts)
+	if s.Base < 1 || s.Base > len(s.Parts) || s.Late < 0 || s.Cohorts < 0 || s.Cohorts > MaxCohorts {
+		return fmt.Errorf("gate %s: %d of %d parts from the start, room for %d", s.Name, s.Base, len(s.Parts), s.Cohorts)
 	}
 	sum := 0.0
-	for _, p := range in.Parts {
+	for _, p := range s.Parts {
 		if p.CB == nil || p.Weight <= 0 {
-			return fmt.Errorf("gate %s: part %q has no evidence or no weight", in.Name, p.Name)
+			return fmt.Errorf("gate %s: part %q has no evidence or no weight", s.Name, p.Name)
 		}
 		sum += p.Weight
 	}
 	if sum > 1+1e-9 {
-		return fmt.Errorf("gate %s: parts have weights of %g together", in.Name, sum)
+		return fmt.Errorf("gate %s: parts have weights of %g together", s.Name, sum)
 	}
 	return nil
 }
