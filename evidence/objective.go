@@ -30,7 +30,8 @@ func LineGrid() []float64 { return []float64{1.2, 1.6, 2.5, 5, 14.4} }
 //
 //	E = sum_j v_j (p_j/p)^x ((1-p_j)/(1-p))^(n-x)    p_j = p g_j, below 1
 //
-// with the change-time mixture of [CB]. It is exact for units that turn out bad
+// with a change-time mixture as that of [CB], in which a restart is spread over the
+// ticks up to the next. It is exact for units that turn out bad
 // independently of each other given the past, and not boosted. Beside it a second
 // mixture is kept, in which every increment is divided by the overdispersion that
 // the telemetry buckets have shown by then. Once that exceeds 1.2 the process goes
@@ -51,7 +52,7 @@ type Line struct {
 
 type lineState struct {
 	At, Ticks, Step int64
-	starts                  // plain alternatives, and then the tempered ones
+	drip                    // plain alternatives, and then the tempered ones
 	X1, N1, X0, N0  int64   // since the first tick, as of a Tick
 	Information     float64 // of the present step
 	Spread          *Dispersion
@@ -84,7 +85,7 @@ func (l *Line) Fold(t Tick, m Moment) (bool, error) {
 	}
 	s := &l.s
 	l.spread(t)
-	s.begin(2*len(l.cfg.Grid), l.cfg.Schedule, l.cfg.Masses, t.At, m)
+	s.begin(2*len(l.cfg.Grid), l.cfg.Schedule, l.cfg.Masses, t.At-s.At, m)
 	x, n, phi := t.X1+t.X0, t.N1+t.N0, l.Phi()
 	for j := range l.cfg.Grid {
 		grown := x*l.logBad[j] + (n-x)*l.logGood[j]
@@ -226,8 +227,8 @@ type storedLine struct {
 }
 
 func (s *lineState) fields() ([]*int64, []*float64) {
-	return []*int64{&s.At, &s.Ticks, &s.Step, &s.Phase, &s.Phases, &s.Restarts, &s.Overtime, &s.StartedAt,
-		&s.X1, &s.N1, &s.X0, &s.N0}, []*float64{&s.Information, &s.Offset}
+	return []*int64{&s.At, &s.Ticks, &s.Step, &s.Phase, &s.Phases, &s.X1, &s.N1, &s.X0, &s.N0},
+		[]*float64{&s.Restarts, &s.Information, &s.Offset}
 }
 
 // MarshalJSON writes configuration and state, a few hundred bytes. What is read
@@ -276,9 +277,7 @@ func (s *lineState) unpack(in []byte, cfg LineConfig) error {
 		return fmt.Errorf("state is %d bytes too long", len(rest))
 	case s.X1 < 0 || s.N1 < s.X1 || s.X0 < 0 || s.N0 < s.X0 || s.Information < 0 || s.Offset > 0:
 		return errors.New("its counts cannot be")
-	case s.Phases > int64(cfg.Schedule.Phases) || s.Restarts > int64(cfg.Schedule.Restarts):
-		return errors.New("more starts than the schedule has")
-	case min(s.Ticks, s.Phases, s.Restarts, s.Overtime) < 0:
+	case min(s.Ticks, s.Phases) < 0 || s.Restarts < 0:
 		return errors.New("a count is negative")
 	}
 	return nil
