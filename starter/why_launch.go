@@ -146,7 +146,7 @@ func (x *explainer) decision(p rampart.Progress) {
 	}
 	x.stands("The maximum power ramp came to the decision %q: %s", d.Word, full(d.Reason))
 	for _, g := range d.Goals {
-		x.stands("Goal %s: %s: %s", g.Goal, g.Word, full(g.Reason))
+		x.stands("%s: %s.", g.InWords(), g.Word)
 	}
 }
 
