@@ -14,7 +14,8 @@
 //
 // While anybody is exposed a watch is running: it judges the gates while a step is
 // held, and stands guard while people are asked, or while the launch is paused or
-// held.
+// held. What its evidence says beside harm (units that are lost in one arm, what the
+// maximum power ramp comes to, how far to go next) is weighed when a hold is over.
 //
 // # Flag
 //
