@@ -109,7 +109,7 @@ func brief(ms int64) string {
 	case ms < 60_000:
 		return fmt.Sprintf("%d s", ms/1000)
 	}
-	return rampart.Duration((time.Duration(ms) * time.Millisecond).Truncate(time.Second)).String()
+	return fmt.Sprint(rampart.Duration((time.Duration(ms) * time.Millisecond).Truncate(time.Second)))
 }
 
 // holdout says whether the units that were kept off to the end had ever been on.

@@ -57,7 +57,7 @@ FLAG -o json tells the run of a launch.`,
 				return err
 			}
 			if svg != "" {
-				if err := os.WriteFile(svg, drawing(e), 0o644); err != nil {
+				if err := os.WriteFile(svg, drawing(e), 0o600); err != nil {
 					return fmt.Errorf("draw the evidence of %s: %w", e.Flag, err)
 				}
 			}
