@@ -140,7 +140,7 @@ func (f *flag) lift(ctx workflow.Context, a rampart.Ask) (rampart.Flag, error) {
 }
 
 func baselineOf(doc rampart.Flag) rampart.Flag {
-	doc.Exposure, doc.Include, doc.Where, doc.Launch, doc.Phase, doc.Lease = 0, nil, nil, "", "", 0
+	doc.Exposure, doc.Shadow, doc.Include, doc.Where, doc.Launch, doc.Phase, doc.Lease = 0, 0, nil, nil, "", "", 0
 	return doc
 }
 
