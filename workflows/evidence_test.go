@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // between the arms is said by a test.
 type traffic struct {
 	r      *rig
+	asking *sync.Mutex // gates, and what is counted beside them, ask at the same time
 	chance *rand.Rand
 	each   []counter                                       // the first that matches counts
 	on     func(selector string, exposure float64) float64 // share of the on arm, instead of the exposure
@@ -31,6 +33,8 @@ type counter struct {
 }
 
 func (x traffic) count(q gates.CountQuery) []gates.Counted {
+	x.asking.Lock()
+	defer x.asking.Unlock()
 	exposure := x.r.flag().Flag.Exposure.Share()
 	all := make([]gates.Counted, len(q.Counters))
 	for i, c := range q.Counters {
@@ -63,7 +67,7 @@ func (x traffic) spread(n float64, last time.Time) gates.ArmCount {
 }
 
 func service(r *rig) traffic {
-	return traffic{r: r, chance: rand.New(rand.NewPCG(1, 2)), each: []counter{
+	return traffic{r: r, asking: new(sync.Mutex), chance: rand.New(rand.NewPCG(1, 2)), each: []counter{
 		{`outcome="error"`, 2}, {"rampart_requests_total", 200}, {"rampart_exposed_units_total", 10}, {"checkout_completed", 1},
 	}}
 }
