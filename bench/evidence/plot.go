@@ -109,7 +109,7 @@ func (d *drawing) stroke(x1, y1, x2, y2 float64, color, more string) {
 }
 
 func (d *drawing) end() string {
-	d.WriteString("</svg>\n")
+	fmt.Fprintln(d, "</svg>")
 	return d.String()
 }
 
