@@ -274,8 +274,9 @@ func (l *law) remembered(cmd redis.Cmder, args []any) {
 	if len(answer) == 0 || answer[0] != "OK" {
 		return
 	}
-	kept, _ := strconv.ParseInt(fmt.Sprint(args[4]), 10, 64)
-	blob, _ := args[5].([]byte)
+	given := args[5:] // behind the names of the evidence and of its series
+	kept, _ := strconv.ParseInt(fmt.Sprint(given[0]), 10, 64)
+	blob, _ := given[1].([]byte)
 	var m struct{ Tick, Looks int64 }
 	must(json.Unmarshal(blob, &m))
 	if kept < l.kept {
