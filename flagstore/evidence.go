@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// MaxEvidenceBytes bounds the evidence of a launch.
-	MaxEvidenceBytes = 8 << 10
+	// MaxEvidenceBytes bounds the evidence of a launch: a plan may have a hundred gates.
+	MaxEvidenceBytes = 128 << 10
 	// EvidenceLife is how long evidence outlives its last tick: longer than a launch
 	// is paused, shorter than for ever.
 	EvidenceLife = 90 * 24 * time.Hour
