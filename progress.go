@@ -119,7 +119,7 @@ type Receipt struct {
 	Confirmed    int     `json:"confirmed,omitempty"`    //
 	Affected     float64 `json:"affected,omitempty"`     // bad events on the on arm since harm began, up to the last look
 	Requests     float64 `json:"requests,omitempty"`     // units counted on both arms since first exposure
-	Units        int64   `json:"units,omitempty"`        // first seen in the on arm, where new units are counted
+	Units        int64   `json:"units,omitempty"`        // first seen in the on arm, by each process that served them, where new units are counted
 	Gate         string  `json:"gate,omitempty"`
 	Looks        int64   `json:"looks,omitempty"` // ticks judged
 	BlindFor     int64   `json:"blindFor,omitempty"`

@@ -87,8 +87,8 @@ func (l *launch) receiptText(out rampart.Outcome, r rampart.Receipt) string {
 		text += fmt.Sprintf(" At least %s of %s requests affected.", rampart.Grouped(r.Affected), rampart.Grouped(r.Requests))
 	}
 	if r.Units > 0 {
-		// Each unit is counted once, as what it was when it was first seen.
-		text += fmt.Sprintf(" At least %s %s had it on.", rampart.Grouped(float64(r.Units)), many(l.plan.Unit))
+		// Whom several processes served is counted by each, and who came on later by none.
+		text += fmt.Sprintf(" %s %s were on when a process first saw them.", rampart.Grouped(float64(r.Units)), many(l.plan.Unit))
 	}
 	return text
 }

@@ -33,5 +33,5 @@ func TestReceiptTellsHarmInSecondsAndRequests(t *testing.T) {
 	require.Positive(t, got.HarmToOff)
 	require.Positive(t, got.Affected)
 	require.Regexp(t, `^checkout-v2 turned-back in debug: failures .+: evidence reached its limit\. Harm began about \d\d:\d\d:\d\d\. `+
-		`Off in the store \d\d:\d\d:\d\d, [0-9dhms. ]+ after harm began; 0 of 0 readers confirmed\. At least [0-9,]+ of [0-9,]+ requests affected\.( At least [0-9,]+ users had it on\.)?$`, got.Text)
+		`Off in the store \d\d:\d\d:\d\d, [0-9dhms. ]+ after harm began; 0 of 0 readers confirmed\. At least [0-9,]+ of [0-9,]+ requests affected\.( [0-9,]+ users were on when a process first saw them\.)?$`, got.Text)
 }
