@@ -33,13 +33,16 @@ func (l *launch) endsRamp() bool {
 // says how far the ramp may be extended, is not walked on past an answer that is not
 // "ship" unless a person says so.
 func (l *launch) conclude(ctx workflow.Context) error {
-	for l.endsRamp() && l.memory.Verdict.Decision != nil {
+	for l.endsRamp() {
+		if l.memory.Verdict.Decision == nil {
+			return l.unconcluded(ctx)
+		}
 		d := *l.memory.Verdict.Decision
 		l.decision = &d
 		l.record(ctx, "", "the decision on %s: %s: %s", l.phase, d.Word, d.Reason)
 		l.notify(ctx, "decision", false, "%s has come to a decision at %s: %s: %s", l.plan.Flag, l.flag.Exposure, d.Word, d.Reason)
 		switch {
-		case len(l.plan.Goals) == 0 && l.stage().Extend == nil, d.Word == rampart.Ship:
+		case !l.mustConclude(), d.Word == rampart.Ship:
 			return nil
 		case d.Word == rampart.Inconclusive && l.extend(ctx):
 			if err := l.hold(ctx); err != nil {
@@ -53,6 +56,19 @@ func (l *launch) conclude(ctx workflow.Context) error {
 		return l.stand(ctx, standing{done: l.free})
 	}
 	return nil
+}
+
+// mustConclude reports whether the ramp is there for its decision.
+func (l *launch) mustConclude() bool { return len(l.plan.Goals) > 0 || l.stage().Extend != nil }
+
+// unconcluded leaves it to people whether to go on without a decision: a worker of a
+// version that makes none has taken the last look.
+func (l *launch) unconcluded(ctx workflow.Context) error {
+	if !l.mustConclude() || l.consentFollows() {
+		return nil
+	}
+	l.holdOn(ctx, fmt.Sprintf("nothing was decided on %s: a worker of an earlier version has taken the last look", l.phase))
+	return l.stand(ctx, standing{done: l.free})
 }
 
 // decided tells the decision on the ramp to whoever is asked to consent to what follows.

@@ -196,3 +196,24 @@ func TestTheNextStepIsTheOneThatIsRecommended(t *testing.T) {
 		})
 	}
 }
+
+// A worker of an earlier version passes the last step and decides nothing.
+func TestTheRampDoesNotGoOnWithoutADecision(t *testing.T) {
+	plan := deciding()
+	plan.Stages[3].Approvals = &rampart.Approvals{}
+	r := newRig(t, plan)
+	r.count = func(q gates.CountQuery) []gates.Counted { return make([]gates.Counted, len(q.Counters)) }
+	r.evidence = func(_ activities.WatchInput, got activities.Watched, err error) (activities.Watched, error) {
+		got.Memory.Verdict.Decision = nil
+		return got, err
+	}
+	r.at(6*day, func() { r.approve(rampart.MaxPowerRamp, "ann") })
+	var after rampart.Progress
+	r.at(14*day, func() { after = r.progress() })
+	r.at(15*day, func() { r.SignalWorkflow(rampart.SignalKill, "enough") })
+	_, err := r.walk()
+	require.NoError(t, err)
+	require.Equal(t, rampart.Held, after.State, after.Note)
+	require.Equal(t, rampart.MaxPowerRamp, after.Phase)
+	require.Contains(t, after.Note, "nothing was decided")
+}
