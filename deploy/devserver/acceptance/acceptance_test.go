@@ -5,6 +5,7 @@ package acceptance
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -265,6 +266,9 @@ func get(t *testing.T, url string) string {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(request)
+	for again := time.NewTicker(50 * time.Millisecond); errors.Is(err, syscall.ECONNREFUSED) && ctx.Err() == nil; <-again.C {
+		response, err = http.DefaultClient.Do(request) // the UI listens a moment after the frontend
+	}
 	require.NoError(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 10<<20))
