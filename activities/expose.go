@@ -111,6 +111,9 @@ type ExposeInput struct {
 	Since        int64            `json:"since,omitempty"`    // ms: the verdict that this write answers, for the meter
 }
 
+// VerbHandOver is that of the last write of a launch whose watch has turned it back.
+const VerbHandOver = "hand-over"
+
 // Exposed is the store's answer.
 type Exposed struct {
 	Answer   Answer `json:"answer"`
@@ -131,6 +134,8 @@ func (a *Activities) Expose(ctx context.Context, in ExposeInput) (Exposed, error
 	})
 	answer, failed := answerTo(err)
 	switch {
+	case failed != nil && in.Verb == VerbHandOver: // nobody is exposed any more
+		return Exposed{}, failed
 	case failed != nil && in.Insist:
 		a.Meter.notTurnedBack(a.Store.Environment(), in.Flag.Name, in.since(ctx), a.Now())
 		return Exposed{}, failed

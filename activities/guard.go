@@ -20,6 +20,7 @@ func DigestOf(f rampart.Flag) string { return flagstore.Digest(f) }
 type guarded struct {
 	answering bool         // the store did
 	flag      rampart.Flag // the document as the launch wrote it; else none
+	withdrawn bool         // what is stored instead looks like what a watch writes at a breach
 	found     Watched
 }
 
@@ -50,7 +51,8 @@ func (a *Activities) guard(ctx context.Context, in WatchInput, m *Memory) guarde
 		return guarded{answering: true, found: Watched{Found: FoundLeaseEnd, Reason: "the lease had ended: readers went to the baseline by themselves"}}
 	case errors.Is(err, flagstore.ErrLost), errors.Is(err, flagstore.ErrStale), errors.Is(err, flagstore.ErrDrift):
 		a.Meter.drifted(a.Store.Environment(), "watch")
-		return guarded{answering: true, found: Watched{Found: FoundLoss, Reason: err.Error()}}
+		off := got.Flag.Exposure == 0 && len(got.Flag.Include) == 0
+		return guarded{answering: true, withdrawn: off && got.Stored == in.Version+1, found: Watched{Found: FoundLoss, Reason: err.Error()}}
 	}
 	activity.GetLogger(ctx).Warn("the flag store does not answer; the watch goes on", "flag", in.Flag, "error", err)
 	return guarded{}

@@ -132,6 +132,9 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 	if b := unheard(in, &m); found.Found == "" || found.Found == FoundLoss && b.Found == FoundBreach {
 		found = b // what is lost need not be written again, only to be turned back
 	}
+	if found.Found == FoundLoss && stood.withdrawn && !recalled { // the breach may be known to the store alone
+		return Watched{}, a.again(in, m, a.clock(ctx))
+	}
 	if found.Found == FoundLoss {
 		m.Gates.Stir(a.Now())
 	}

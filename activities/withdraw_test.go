@@ -85,3 +85,22 @@ func TestWhatDoesNotTurnBackIsLeftToTheLaunch(t *testing.T) {
 		})
 	}
 }
+
+func TestAWithdrawalOfWhichNobodyKnowsWhyIsNoLoss(t *testing.T) {
+	r := newRig(t).ramping(time.Hour)
+	r.value["errors"] = 9
+	r.look()
+	off := r.flag()
+	keys, err := r.redis.Client().Keys(t.Context(), "*run-1*").Result()
+	require.NoError(t, err)
+	require.NotEmpty(t, keys)
+	for _, k := range keys { // by hand, so that the evidence cannot be read
+		require.NoError(t, r.redis.Client().Del(t.Context(), k).Err())
+		require.NoError(t, r.redis.Client().LPush(t.Context(), k, "x").Err())
+	}
+	r.value["errors"], r.heart = 0, nil
+	got, failed := r.attempt()
+	require.Empty(t, got.Found)
+	require.NotNil(t, failed, "it is asked again")
+	require.Equal(t, off, r.flag())
+}

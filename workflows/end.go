@@ -104,7 +104,7 @@ func verbOf(s *stop) string {
 	case s.state == rampart.Killed:
 		return "kill"
 	case s.offAt > 0: // turned back already, by the watch that found the breach
-		return "hand-over"
+		return activities.VerbHandOver
 	}
 	return "turn-back"
 }

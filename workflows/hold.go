@@ -282,7 +282,7 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 			return false, back
 		}
 		s := &stop{state: rampart.TurnedBack, cause: rampart.CauseBreach, reason: got.Reason, gate: got.Gate, at: got.At}
-		if w := got.Withdrawn; w != nil {
+		if w := got.Withdrawn; w != nil && w.Version > l.acknowledged { // else the launch has written since
 			l.fence, l.acknowledged, l.revision = max(l.fence, w.Version), w.Version, w.Revision
 			s.offAt = w.At
 		}
