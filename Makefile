@@ -35,11 +35,12 @@ deps: ## bring Temporal, Redis and Prometheus into .cache/ (first time: some min
 build: ## build the rampart binary into .cache/bin/
 	go build -ldflags '-X main.version=$(version)' -o $(bin)/rampart ./cmd/rampart
 
+# The tests of workflows take longest, so they begin first: at the end they would be alone.
 .PHONY: test
 test: deps ## run every test, on real Temporal, Redis and Prometheus
 	@status=0; \
-	echo '$(test) ./...'; \
-	$(test) ./... || status=1; \
+	echo '$(test) ./workflows ./...'; \
+	$(test) ./workflows ./... || status=1; \
 	echo '$(model)'; \
 	$(model) || status=1; \
 	echo 'cd deploy/devserver && $(test) ./acceptance'; \
