@@ -86,7 +86,7 @@ func (l *launch) awaits(state rampart.State, exposure rampart.Percent) rampart.P
 // awaitsThat waits until the launch stands as wanted.
 func (l *launch) awaitsThat(what string, is func(rampart.Progress) bool) (p rampart.Progress) {
 	l.t.Helper()
-	eventually(l.t, what, func() (bool, any) {
+	within(l.t, max(patience, l.slow), what, func() (bool, any) {
 		var err error
 		if p, err = l.people.Progress(l.t.Context(), l.plan.Flag); err != nil {
 			return false, err

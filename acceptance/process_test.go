@@ -28,6 +28,12 @@ const (
 // eventually waits until something is so. What it was last is told where it never is.
 func eventually(t testing.TB, what string, is func() (ok bool, last any)) {
 	t.Helper()
+	within(t, patience, what, is)
+}
+
+// within is eventually with another patience.
+func within(t testing.TB, patience time.Duration, what string, is func() (ok bool, last any)) {
+	t.Helper()
 	deadline, again := time.NewTimer(patience), time.NewTicker(tick)
 	defer deadline.Stop()
 	defer again.Stop()

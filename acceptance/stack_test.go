@@ -33,6 +33,7 @@ type stack struct {
 	people     *starter.Starter
 
 	targets []promtest.Target
+	slow    time.Duration // what a launch may take to get somewhere, where that is more than patience
 
 	mu      sync.Mutex
 	ceiling map[string]rampart.Percent // the highest exposure that is allowed now

@@ -113,6 +113,7 @@ func TestWorkerThatWakesUpLateChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	s.people.Patience = 20 * time.Second // a question may go to the worker that sleeps; then it is asked again
+	s.slow = 3 * time.Minute             // its polls are open for more than one, and what Temporal hands to them is lost
 	trap, direct := s.snared()
 	first := s.work()
 	r := s.read("checkout-v2")
