@@ -243,6 +243,6 @@ func (s *stack) awaitsPasses(n int32) {
 		if first < 0 {
 			first = now
 		}
-		return now > max(first+n, 1), d.GetPendingActivities()
+		return now >= first+n && now > 1, d.GetPendingActivities()
 	})
 }
