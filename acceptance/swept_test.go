@@ -243,6 +243,9 @@ func (s *stack) awaitsPasses(n int32) {
 		if first < 0 {
 			first = now
 		}
-		return now >= first+n && now > 1, d.GetPendingActivities()
+		if n == 0 {
+			return now > 1, d.GetPendingActivities() // the first may be over before anybody looks
+		}
+		return now > first+n, d.GetPendingActivities()
 	})
 }
