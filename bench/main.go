@@ -27,7 +27,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/rampart-dev/rampart"
@@ -125,7 +124,7 @@ func measure(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Fprintf(b.out, "\nmeasured in %s\n", time.Since(began).Round(time.Second))
-	b.summary(figures)
+	figure.Summary(b.out, figures)
 	return keep(figures)
 }
 
@@ -191,34 +190,7 @@ func (b *bench) samples(whole, quick int) int {
 func (b *bench) say(text string) { fmt.Fprintln(b.out, "  "+text) }
 
 // table prints rows of cells that are separated by tabs.
-func (b *bench) table(rows ...string) {
-	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, row := range rows {
-		fmt.Fprintf(w, "  %s\t\n", row)
-	}
-	_ = w.Flush()
-}
-
-func (b *bench) summary(figures []figure.Figure) {
-	rows := []string{"figure\tmeasured\tpromised\t"}
-	for _, f := range figures {
-		verdict := "kept"
-		if !f.Kept() {
-			verdict = "MISSED"
-		}
-		switch {
-		case f.Text != "":
-			rows = append(rows, fmt.Sprintf("%s\t%s\t\t", f.Name, f.Text))
-		case f.Told:
-			rows = append(rows, fmt.Sprintf("%s\t%.4g\t\t", f.Name, f.Value))
-		case f.Least != 0:
-			rows = append(rows, fmt.Sprintf("%s\t%.4g\tat least %g\t%s", f.Name, f.Value, f.Least, verdict))
-		default:
-			rows = append(rows, fmt.Sprintf("%s\t%.4g\tat most %g\t%s", f.Name, f.Value, f.Most, verdict))
-		}
-	}
-	b.table(rows...)
-}
+func (b *bench) table(rows ...string) { figure.Table(b.out, rows...) }
 
 // about tells where and how the figures were measured.
 func (b *bench) about() map[string]string {

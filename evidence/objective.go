@@ -289,11 +289,6 @@ func (c LineConfig) brief() LineConfig {
 	if err != nil {
 		return c
 	}
-	if slices.Equal(c.Grid, plain.Grid) {
-		c.Grid = nil
-	}
-	if c.Masses == plain.Masses {
-		c.Masses = Masses{}
-	}
+	c.Grid, c.Masses = unsaid(c.Grid, plain.Grid, c.Masses, plain.Masses)
 	return c
 }

@@ -65,13 +65,19 @@ func (c Config) brief() Config {
 	if err != nil {
 		return c
 	}
-	if slices.Equal(c.Grid, plain.Grid) {
-		c.Grid = nil
-	}
-	if c.Masses == plain.Masses {
-		c.Masses = Masses{}
-	}
+	c.Grid, c.Masses = unsaid(c.Grid, plain.Grid, c.Masses, plain.Masses)
 	return c
+}
+
+// unsaid leaves out a grid and masses where they are the plain ones.
+func unsaid(grid, plainGrid []float64, masses, plainMasses Masses) ([]float64, Masses) {
+	if slices.Equal(grid, plainGrid) {
+		grid = nil
+	}
+	if masses == plainMasses {
+		masses = Masses{}
+	}
+	return grid, masses
 }
 
 // wholes and briefs are the numbers of the state in the order in which they are

@@ -247,6 +247,12 @@ func bucketsIn(arms map[string]ArmCount) *evidence.Buckets {
 func (s *State) compared(look Look, spec rampart.Gate, v *rampart.GateVerdict) {
 	known := s.Evidence.Gate(key(spec))
 	v.Reason = s.gate(spec).told(look, spec, known)
+	seen(look, known, v, "a rate ratio of "+number(spec.DetectAt(look.Exposure)))
+}
+
+// seen reads the verdict off evidence that is short of its limit: silence is a pass
+// only where the harm that the gate is to show would have been seen.
+func seen(look Look, known *evidence.Gate, v *rampart.GateVerdict, harm string) {
 	switch {
 	case !look.HoldOver:
 		v.Word = rampart.Holding
@@ -254,8 +260,7 @@ func (s *State) compared(look Look, spec rampart.Gate, v *rampart.GateVerdict) {
 		v.Word = rampart.Pass
 	default:
 		v.Word = rampart.Undecided
-		v.Reason += fmt.Sprintf("; %s of the information is there that would show a rate ratio of %s",
-			percent(known.Informed()), number(spec.DetectAt(look.Exposure)))
+		v.Reason += fmt.Sprintf("; %s of the information is there that would show %s", percent(known.Informed()), harm)
 	}
 }
 

@@ -73,16 +73,7 @@ func (s *State) averaged(look Look, spec rampart.Gate, v *rampart.GateVerdict) {
 	if d.Known {
 		v.Reason = fmt.Sprintf("%s, evidence %s of limit", perUnit(spec.Name, d), percent(known.ShareOfLimit()))
 	}
-	switch {
-	case !look.HoldOver:
-		v.Word = rampart.Holding
-	case known.CouldHaveSeen():
-		v.Word = rampart.Pass
-	default:
-		v.Word = rampart.Undecided
-		v.Reason += fmt.Sprintf("; %s of the information is there that would show a ratio of %s",
-			percent(known.Informed()), number(spec.DetectAt(look.Exposure)))
-	}
+	seen(look, known, v, "a ratio of "+number(spec.DetectAt(look.Exposure)))
 }
 
 // displayMean fills in what is displayed of the evidence on a mean.

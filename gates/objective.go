@@ -122,19 +122,11 @@ func (s *State) served(look Look, spec rampart.Gate, g *gate, v *rampart.GateVer
 	line, known := lineOf(*spec.Objective), s.Evidence.Gate(key(spec))
 	v.Reason = fmt.Sprintf("%s %s bad, at most %s, evidence %s of limit",
 		spec.Name, percent(g.Value), rampart.Full-spec.Objective.Good, percent(known.ShareOfLimit()))
-	why := g.overspent(spec.Name, *spec.Objective, line)
-	switch {
-	case why != "":
+	if why := g.overspent(spec.Name, *spec.Objective, line); why != "" {
 		v.Word, v.Reason = rampart.Breach, why
-	case !look.HoldOver:
-		v.Word = rampart.Holding
-	case known.CouldHaveSeen():
-		v.Word = rampart.Pass
-	default:
-		v.Word = rampart.Undecided
-		v.Reason += fmt.Sprintf("; %s of the information is there that would show %s times as many",
-			percent(known.Informed()), number(spec.DetectAt(look.Exposure)))
+		return
 	}
+	seen(look, known, v, number(spec.DetectAt(look.Exposure))+" times as many")
 }
 
 // overspent says how the error budget is spent too fast, or by how much; it is empty

@@ -22,7 +22,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/rampart-dev/rampart/bench/figure"
@@ -97,7 +96,7 @@ func measure(ctx context.Context, args []string) (missed int, err error) {
 		}
 	}
 	fmt.Fprintf(b.out, "\nmeasured in %s\n", time.Since(began).Round(time.Second))
-	return b.summary(figures), nil
+	return figure.Summary(b.out, figures), nil
 }
 
 // keep writes figures to the file, so that a long run that is broken off keeps some.
@@ -166,34 +165,7 @@ func (b *bench) print(head []string, rows [][]string) {
 }
 
 // table prints rows of cells that are separated by tabs.
-func (b *bench) table(rows ...string) {
-	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	for _, row := range rows {
-		fmt.Fprintf(w, "  %s\t\n", row)
-	}
-	_ = w.Flush()
-}
-
-func (b *bench) summary(figures []figure.Figure) (missed int) {
-	rows := []string{"figure\tmeasured\tpromised\t"}
-	for _, f := range figures {
-		verdict := "kept"
-		if !f.Kept() {
-			verdict = "MISSED"
-			missed++
-		}
-		switch {
-		case f.Told:
-			rows = append(rows, fmt.Sprintf("%s\t%.4g\t\t", f.Name, f.Value))
-		case f.Least != 0:
-			rows = append(rows, fmt.Sprintf("%s\t%.4g\tat least %g\t%s", f.Name, f.Value, f.Least, verdict))
-		default:
-			rows = append(rows, fmt.Sprintf("%s\t%.4g\tat most %g\t%s", f.Name, f.Value, f.Most, verdict))
-		}
-	}
-	b.table(rows...)
-	return missed
-}
+func (b *bench) table(rows ...string) { figure.Table(b.out, rows...) }
 
 // about tells how the figures were measured.
 func (b *bench) about() map[string]string {
