@@ -72,6 +72,9 @@ type Client struct {
 	loaded   chan struct{} // closed at the first snapshot of the store
 	source   Source
 
+	listeners map[*listener]bool
+	ended     chan struct{} // closed with the client
+
 	leaseDue  chan struct{} // wakes the reading of leases
 	confirm   chan struct{} // wakes the confirmation
 	readers   atomic.Int64  // of the environment, at the last confirmation
@@ -95,16 +98,18 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	}
 	c := &Client{
 		options: o, feed: o.Feed,
-		log:      o.Logger.With("environment", o.Environment),
-		flags:    map[string]*Flag{},
-		segments: map[string]*segment{},
-		matchers: map[string]*rampart.Matcher{},
-		source:   FromNowhere,
-		ready:    make(chan struct{}),
-		loaded:   make(chan struct{}),
-		leaseDue: make(chan struct{}, 1),
-		confirm:  make(chan struct{}, 1),
-		changed:  make(chan struct{}, 1),
+		log:       o.Logger.With("environment", o.Environment),
+		flags:     map[string]*Flag{},
+		segments:  map[string]*segment{},
+		matchers:  map[string]*rampart.Matcher{},
+		source:    FromNowhere,
+		listeners: map[*listener]bool{},
+		ended:     make(chan struct{}),
+		ready:     make(chan struct{}),
+		loaded:    make(chan struct{}),
+		leaseDue:  make(chan struct{}, 1),
+		confirm:   make(chan struct{}, 1),
+		changed:   make(chan struct{}, 1),
 	}
 	c.names.Store(tableOf(nil))
 	c.telemetry = newTelemetry(o)
@@ -218,6 +223,7 @@ func (c *Client) WaitReady(ctx context.Context) error {
 func (c *Client) Close() error {
 	var err error
 	c.closed.Do(func() {
+		close(c.ended)
 		c.stop()
 		c.done.Wait()
 		c.unregister()

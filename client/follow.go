@@ -122,6 +122,7 @@ func (c *Client) load(ctx context.Context, why string) error {
 	if !c.position.started {
 		c.position.started = true
 		close(c.loaded)
+		c.tell(nil)
 	}
 	c.move()
 	return nil
@@ -148,6 +149,7 @@ func (c *Client) take(s flagstore.Snapshot, why string, before int64, asked time
 	p.epoch = s.Epoch
 	p.prove(asked)
 	signal(c.leaseDue)
+	c.tell(nil)
 	return first
 }
 

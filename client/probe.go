@@ -58,6 +58,7 @@ func (c *Client) caughtUp(ctx context.Context, epoch string, revision int64, ask
 		if equal {
 			p.prove(asked)
 			c.reached()
+			c.tell(nil)
 		}
 		if p.moved == nil {
 			p.moved = make(chan struct{})

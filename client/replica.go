@@ -167,6 +167,7 @@ func names(f rampart.Flag, segment string) bool {
 // recompile makes the flag's registers into what requests see. A kill and the end of
 // a lease only decide about what is compiled already. The caller holds c.mu.
 func (c *Client) recompile(f *Flag) {
+	defer c.tell(f) // once it is served
 	r := &f.registers
 	if r.doc.Version == 0 && !r.kill.Killed {
 		f.live.Store(nil)
