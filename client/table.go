@@ -1,17 +1,21 @@
 package client
 
 import (
+	"cmp"
 	"hash/maphash"
 	"math/bits"
+	"slices"
+	"sync"
 )
 
 // A table finds flags by name. It never changes, and so can be a plain array with
 // open addressing, which is found in faster than in a map: a decision is so short
 // that a third of its time would be the look-up.
 type table struct {
-	slots []slot // a power of two, at most a quarter of them taken
-	size  int
-	seed  uint64 // so that nobody can choose names that collide
+	slots   []slot // a power of two, at most a quarter of them taken
+	size    int
+	seed    uint64         // so that nobody can choose names that collide
+	ordered func() []*Flag // by name; sorted at the first call
 }
 
 // A slot keeps the first and the last eight bytes of names of 8 to 16 bytes, which
@@ -31,6 +35,9 @@ func tableOf(flags map[string]*Flag) *table {
 			s.first, s.last = load8(name), load8(name[len(name)-8:])
 		}
 	}
+	t.ordered = sync.OnceValue(func() []*Flag {
+		return slices.SortedFunc(t.all, func(a, b *Flag) int { return cmp.Compare(a.name, b.name) })
+	})
 	return t
 }
 
