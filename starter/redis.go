@@ -7,6 +7,19 @@ import (
 
 // store makes the flag store, which connects when it is first used.
 func (o Options) store() (*flagstore.Store, error) {
+	how, err := o.StoreOptions()
+	if err != nil {
+		return nil, err
+	}
+	return flagstore.Open(how)
+}
+
+// StoreOptions returns how the flag store is reached, for who needs nothing but that.
+func (o Options) StoreOptions() (flagstore.Options, error) {
+	if o.mistake != nil {
+		return flagstore.Options{}, o.mistake
+	}
+	o = o.withDefaults()
 	for _, secret := range []struct {
 		file string
 		to   *string
@@ -16,17 +29,17 @@ func (o Options) store() (*flagstore.Store, error) {
 		}
 		var err error
 		if *secret.to, err = settings.Secret(secret.file); err != nil {
-			return nil, err
+			return flagstore.Options{}, err
 		}
 	}
 	tls, err := o.RedisTLS.Config()
 	if err != nil {
-		return nil, err
+		return flagstore.Options{}, err
 	}
-	return flagstore.Open(flagstore.Options{
+	return flagstore.Options{
 		URL: o.Redis, Environment: o.Environment, Password: o.RedisPassword, TLS: tls,
 		SentinelUser: o.SentinelUser, SentinelPassword: o.SentinelPassword,
-	})
+	}, nil
 }
 
 // redisSettings are how the flag store can be told.

@@ -1,0 +1,60 @@
+package rampart_test
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/rampart-dev/rampart"
+)
+
+func TestSubjectOf(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		context map[string]any
+		want    rampart.Subject
+	}{
+		{name: "nothing is nobody"},
+		{
+			name:    "the targeting key is the user, the request id the request",
+			context: map[string]any{"targetingKey": "ann", "requestId": "r1"},
+			want:    rampart.Subject{Key: "ann", Request: "r1"},
+		},
+		{
+			name:    "either of another type is none, and no attribute either",
+			context: map[string]any{"targetingKey": 7, "requestId": true},
+		},
+		{
+			name:    "what is no scalar is left out",
+			context: map[string]any{"tags": []any{"a"}, "address": map[string]any{"city": "Ulm"}, "nothing": nil, "odd": math.NaN()},
+		},
+		{
+			name:    "a string is an attribute",
+			context: map[string]any{"region": "eu"},
+			want:    rampart.Subject{Attributes: []rampart.Attr{{Name: "region", Value: "eu"}}},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, rampart.SubjectOf(c.context)) })
+	}
+}
+
+func TestTheSameNumberIsTheSameText(t *testing.T) {
+	for want, same := range map[string][]any{
+		"true":                 {true},
+		"":                     {""},
+		"0":                    {0, 0.0, math.Copysign(0, -1), json.Number("-0.0"), json.Number("-0")},
+		"1":                    {1, int8(1), uint16(1), 1.0, float32(1), json.Number("1"), json.Number("1.0"), json.Number("1e0")},
+		"-1.5":                 {-1.5, json.Number("-1.50")},
+		"9007199254740993":     {int64(9007199254740993), json.Number("9007199254740993")},
+		"18446744073709551615": {uint64(math.MaxUint64), json.Number("18446744073709551615")},
+		"1e+21":                {1e21, json.Number("1000000000000000000000")},
+	} {
+		for _, property := range same {
+			text, ok := rampart.AttributeText(property)
+			require.True(t, ok)
+			require.Equal(t, want, text, "%T %v", property, property)
+		}
+	}
+}
