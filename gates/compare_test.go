@@ -100,19 +100,19 @@ func TestRatio(t *testing.T) {
 			"an arm that stopped is no data at first", func(w *walk) rampart.Verdict {
 				w.world.requests(1000, 10, 9000, 90)
 				w.ticks(4)
-				w.world.silent["on"] = w.look.At
+				w.world.silent["on"], w.world.ails = w.look.At, "10.0.0.7:9464 is down"
 				return w.ticks(8)
 			},
-			rampart.NoData, []string{"errors: no data of the on arm for "},
+			rampart.NoData, []string{"errors: no data of the on arm for ", "s: 10.0.0.7:9464 is down"},
 		},
 		{
 			"an arm that stopped for two minutes is a breach", func(w *walk) rampart.Verdict {
 				w.world.requests(1000, 10, 9000, 90)
 				w.ticks(4)
-				w.world.silent["on"] = w.look.At
+				w.world.silent["on"], w.world.ails = w.look.At, "10.0.0.7:9464 is down"
 				return w.ticks(11)
 			},
-			rampart.Breach, []string{"errors: the data of the on arm stopped 2m", "while the source answers"},
+			rampart.Breach, []string{"errors: the data of the on arm stopped 2m", "while the source answers: 10.0.0.7:9464 is down"},
 		},
 		{
 			"an arm from which nothing was to come has not stopped", func(w *walk) rampart.Verdict {

@@ -36,6 +36,11 @@ type Counted struct {
 	// LABEL=VALUE; a series without the label is in none of that label.
 	Cohorts map[string]map[string]ArmCount
 	Err     error // *NoData, or no answer
+	// Ails says in a few words what is wrong with the data, where that is known: who has
+	// stopped or restarted, which label or arm is not there. It decides nothing.
+	Ails string
+
+	restarted bool // some counter fell
 }
 
 // An ArmCount is by how much the counters of one arm grew. An arm whose counters

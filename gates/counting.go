@@ -46,6 +46,9 @@ func (p *Prometheus) Count(ctx context.Context, q CountQuery) []Counted {
 		if answers[i].Err == nil {
 			answers[i].Err = p.idle(ctx, q, answers[i])
 		}
+		if answers[i].Err == nil && !answers[i].well(q) {
+			answers[i].Ails = p.diagnose(ctx, q, selectors[i], f)
+		}
 	}
 	return answers
 }
@@ -132,7 +135,15 @@ func (p *Prometheus) idle(ctx context.Context, q CountQuery, c Counted) error {
 	if last.IsZero() || q.To.Sub(last) <= allowed {
 		return nil
 	}
-	at, err := p.Value(ctx, "max(timestamp(up))", q.To)
+	return p.scraping(ctx, q.To, allowed)
+}
+
+// scraping returns an error where Prometheus has scraped nothing for longer than is
+// allowed, or where that cannot be asked.
+func (p *Prometheus) scraping(ctx context.Context, to time.Time, allowed time.Duration) error {
+	at, err := p.values.get(ctx, valueKey{lastScrape, to.UnixMilli()}, func(ctx context.Context) (float64, error) {
+		return p.value(ctx, lastScrape, to)
+	})
 	var none *NoData
 	switch {
 	case errors.As(err, &none): // fed by other means than scraping
@@ -141,11 +152,13 @@ func (p *Prometheus) idle(ctx context.Context, q CountQuery, c Counted) error {
 		return err
 	}
 	scraped := time.UnixMilli(int64(at * 1000))
-	if q.To.Sub(scraped) > allowed {
-		return &NoData{fmt.Sprintf("prometheus has scraped nothing for %s", span(q.To.Sub(scraped).Milliseconds()))}
+	if to.Sub(scraped) > allowed {
+		return &NoData{fmt.Sprintf("prometheus has scraped nothing for %s", span(to.Sub(scraped).Milliseconds()))}
 	}
 	return nil
 }
+
+const lastScrape = "max(timestamp(up))"
 
 // fetch asks for all metrics at once.
 func (p *Prometheus) fetch(ctx context.Context, q CountQuery, metrics map[string]selector) map[string]found {
@@ -300,6 +313,7 @@ func (f found) count(sel selector, by []string, bases targets, from, to time.Tim
 		}
 		since := max(from.UnixMilli(), bases[s.target()])
 		sum, ok := grown(s.samples, since, to.UnixMilli(), known.before(s.target(), from))
+		c.restarted = c.restarted || len(resets(s.samples)) > 0
 		if !ok {
 			return Counted{Err: &NoData{fmt.Sprintf("%s has values that no counter has", sel.metric)}}
 		}

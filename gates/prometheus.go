@@ -70,6 +70,8 @@ type Prometheus struct {
 	values memo[valueKey, float64]
 	ups    memo[valueKey, targets] // who was scraped
 	crowds crowds
+
+	scrapes memo[valueKey, map[target]scrape] // how those are that stopped
 }
 
 // NewPrometheus returns a source. It does not connect: see [Prometheus.Ping].
@@ -154,16 +156,29 @@ type valueKey struct {
 	at    int64
 }
 
-// Value implements [Source].
+// Value implements [Source]. A query that finds nothing because nothing is scraped is
+// told from one that finds nothing.
 func (p *Prometheus) Value(ctx context.Context, query string, at time.Time) (float64, error) {
 	return p.values.get(ctx, valueKey{query, at.UnixMilli()}, func(ctx context.Context) (float64, error) {
-		v, err := p.query(ctx, query, at)
-		if err != nil {
-			return 0, err
+		v, err := p.value(ctx, query, at)
+		if err == errNoSeries {
+			if idle := p.scraping(ctx, at, 5*p.interval/2); idle != nil {
+				return 0, idle
+			}
 		}
-		return single(v)
+		return v, err
 	})
 }
+
+func (p *Prometheus) value(ctx context.Context, query string, at time.Time) (float64, error) {
+	v, err := p.query(ctx, query, at)
+	if err != nil {
+		return 0, err
+	}
+	return single(v)
+}
+
+var errNoSeries = &NoData{"the query found no series"}
 
 // single returns the one value that an answer has.
 func single(v model.Value) (float64, error) {
@@ -174,7 +189,7 @@ func single(v model.Value) (float64, error) {
 	case model.Vector:
 		switch {
 		case len(v) == 0:
-			return 0, &NoData{"the query found no series"}
+			return 0, errNoSeries
 		case len(v) > 1:
 			return 0, &NoData{fmt.Sprintf("the query found %d series where one is wanted: aggregate them", len(v))}
 		case v[0].Histogram != nil:

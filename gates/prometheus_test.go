@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -341,7 +342,8 @@ func TestSelectorsOfAMetricAreAskedForTogether(t *testing.T) {
 			for _, got := range p.Count(t.Context(), q) {
 				require.NoError(t, got.Err)
 			}
-			require.ElementsMatch(t, tt.want, f.asked()[before:])
+			counters := slices.DeleteFunc(f.asked()[before:], func(q string) bool { return strings.HasPrefix(q, "count(") }) // why there are none
+			require.ElementsMatch(t, tt.want, counters)
 		})
 	}
 }

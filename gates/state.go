@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,7 @@ const stateVersion = 1
 type gate struct {
 	Seen  answer  `json:"seen,omitempty"`  // what came of the last look
 	Why   string  `json:"why,omitempty"`   // nothing was seen
+	Ails  string  `json:"ails,omitempty"`  // what is wrong with the data, as far as the source knows
 	At    int64   `json:"at,omitempty"`    // the last tick with an answer
 	Run   int     `json:"run,omitempty"`   // answered looks in a row, at most enough
 	Value float64 `json:"value,omitempty"` // at that tick
@@ -179,12 +181,28 @@ func (g *gate) fold(look Look, s *State, spec rampart.Gate, saw sight) error {
 			err = g.season(look, *spec.Baseline, saw)
 		}
 	}
-	if g.Seen, g.Why = answerOf(err); g.Seen == answered {
+	g.Ails = ""
+	switch g.Seen, g.Why = answerOf(err); g.Seen {
+	case answered:
 		g.answered(look)
-	} else {
+	case missing:
+		g.Ails = ails(saw.counts)
+		fallthrough
+	default:
 		g.Run = 0
 	}
 	return fault
+}
+
+// ails returns what is wrong with the data of a gate: with its units, or else with its
+// events.
+func ails(counted []Counted) string {
+	for _, c := range slices.Backward(counted) {
+		if c.Ails != "" {
+			return short(c.Ails)
+		}
+	}
+	return ""
 }
 
 // answered notes that the gate's state at this tick is known.

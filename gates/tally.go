@@ -142,13 +142,19 @@ func bothArms(c Counted) (on, off ArmCount, err error) {
 	}
 	on, hasOn := c.Arms["on"]
 	off, hasOff := c.Arms["off"]
+	why := ""
 	switch {
 	case !hasOn && !hasOff:
-		return on, off, &NoData{"no data of either arm"}
+		why = "no data of either arm"
 	case !hasOn:
-		return on, off, &NoData{"no data of the on arm"}
+		why = "no data of the on arm"
 	case !hasOff:
-		return on, off, &NoData{"no data of the off arm"}
+		why = "no data of the off arm"
+	default:
+		return on, off, nil
 	}
-	return on, off, nil
+	if c.Ails != "" {
+		why += ": " + c.Ails
+	}
+	return on, off, &NoData{why}
 }

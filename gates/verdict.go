@@ -35,6 +35,9 @@ func (s *State) verdict(look Look, spec rampart.Gate) rampart.GateVerdict {
 	case g.Seen == missing:
 		v.Word, v.Reason = rampart.NoData, spec.Name+": "+g.Why
 		g.Arrivals.stopped(look, &v)
+		if g.Ails != "" {
+			v.Reason += ": " + g.Ails
+		}
 	case g.Seen == silence:
 		v.Word, v.Reason = rampart.Blind, spec.Name+": "+g.Why
 	default:

@@ -32,6 +32,7 @@ type world struct {
 	silent  map[string]time.Time                            // since when an arm has had no samples
 	fail    error
 	failFor map[string]error // by query
+	ails    string           // what is wrong with the data of silent arms
 	asked   []gates.Counter
 }
 
@@ -70,6 +71,7 @@ func (w *world) Count(_ context.Context, q gates.CountQuery) []gates.Counted {
 			n.Last, n.Pace = q.To, q.Every
 			if since, ok := w.silent[arm]; ok && since.Before(q.To) {
 				n = gates.ArmCount{Last: since, Pace: q.Every}
+				answers[i].Ails = w.ails
 			}
 			n.Sum = math.Round(n.Sum * ticks)
 			n.Edges, n.Buckets = scaled(n.Edges, ticks), scaled(n.Buckets, ticks)
