@@ -28,7 +28,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: deps
-deps: ## bring Temporal, Redis and Prometheus into .cache/ (first time: some minutes)
+deps: ## bring Temporal, Redis, Prometheus, Node and Chromium into .cache/ (first time: some minutes)
 	@scripts/deps.sh
 
 .PHONY: build
@@ -37,7 +37,7 @@ build: ## build the rampart binary into .cache/bin/
 
 # The tests of workflows take longest, so they begin first: at the end they would be alone.
 .PHONY: test
-test: deps ## run every test, on real Temporal, Redis and Prometheus
+test: deps ## run every test, on real Temporal, Redis, Prometheus and a browser
 	@status=0; \
 	echo '$(test) ./workflows ./...'; \
 	$(test) ./workflows ./... || status=1; \
@@ -47,6 +47,8 @@ test: deps ## run every test, on real Temporal, Redis and Prometheus
 	(cd deploy/devserver && $(test) ./acceptance) || status=1; \
 	echo 'cd deploy/check && $(test) ./...'; \
 	(cd deploy/check && $(test) ./...) || status=1; \
+	echo 'cd acceptance/web && $(test) ./...'; \
+	(cd acceptance/web && $(test) ./...) || status=1; \
 	echo '$(if $(race),tests ran with the race detector,tests ran without the race detector, which needs cgo and a C compiler)'; \
 	exit $$status
 
@@ -64,6 +66,7 @@ check-modules:
 	go mod verify
 	cd deploy/devserver && go mod tidy -diff && go mod verify
 	cd deploy/check && go mod tidy -diff && go mod verify
+	cd acceptance/web && go mod tidy -diff && go mod verify
 	cd tools && go mod tidy -diff && go mod verify
 
 .PHONY: check-vet
@@ -71,12 +74,14 @@ check-vet:
 	go vet ./...
 	cd deploy/devserver && go vet ./...
 	cd deploy/check && go vet ./...
+	cd acceptance/web && go vet ./...
 
 .PHONY: check-lint
 check-lint:
 	$(tool) staticcheck ./...
 	cd deploy/devserver && go tool -modfile=../../tools/go.mod staticcheck ./...
 	cd deploy/check && go tool -modfile=../../tools/go.mod staticcheck ./...
+	cd acceptance/web && go tool -modfile=../../tools/go.mod staticcheck ./...
 
 # Workflow code must give the same answers on replay.
 .PHONY: check-workflows
@@ -89,7 +94,7 @@ check-workflows:
 .PHONY: check-security
 check-security:
 	$(tool) gosec -quiet -exclude=G115,G204,G304,G602 -exclude-generated \
-		-exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=deploy/check -exclude-dir=tools ./...
+		-exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=deploy/check -exclude-dir=acceptance/web -exclude-dir=tools ./...
 
 # Packages import one way only.
 .PHONY: check-rooms

@@ -1,20 +1,24 @@
 #!/usr/bin/env bash
 # Provides what the tests and the demo run besides Go: a Temporal server, Redis,
-# and Prometheus with its promtool. What is installed is used as it is; the rest is
-# put into .cache/ of this repository. It starts no service, needs no root, and
-# running it again costs a second.
+# Prometheus with its promtool, and for clients in other languages Node, npm packages
+# and Chromium. What is installed is used as it is; the rest is put into .cache/ of
+# this repository. It starts no service, needs no root, and running it again costs a
+# second.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-cache=$PWD/.cache
+mkdir -p .cache/bin
+cache=$(cd .cache && pwd -P)
 bin=$cache/bin
 packages=$cache/pkg # downloaded packages, unpacked as if this were /
 
 main() {
-  mkdir -p "$bin"
   need_program redis-server RAMPART_REDIS_SERVER
   need_program prometheus RAMPART_PROMETHEUS
   need_program promtool RAMPART_PROMTOOL
+  need_npm_packages
+  need_node
+  need_chromium
   need_temporal
 }
 
@@ -44,15 +48,78 @@ need_temporal() {
   say "temporal: $bin/temporal-devserver"
 }
 
+# need_npm_packages brings what acceptance/web/package-lock.json pins. npm is not
+# needed for it.
+need_npm_packages() {
+  cmp -s acceptance/web/package-lock.json "$cache/npm/package-lock.json" ||
+    say "npm packages: downloading what acceptance/web/package-lock.json pins, Node among them (70 MB) ..."
+  (cd acceptance/web && GOWORK=off go run ./install --into "$cache/npm") || {
+    echo "deps: the npm packages could not be brought" >&2
+    echo "    hint: the registry is npm's unless npm_config_registry or ~/.npmrc names another; run \"make deps\" again" >&2
+    exit 1
+  }
+  say "npm packages: $cache/npm"
+}
+
+# need_node leaves .cache/bin/node: the one that the lock pins, because what systems
+# have is often too old for these packages; where it pins none for this machine, what
+# the system has.
+need_node() {
+  local node
+  check_named RAMPART_NODE
+  node=$(command -v "${RAMPART_NODE:-}" "$cache"/npm/node_modules/node-*/bin/node node | head -n 1)
+  [ -n "$node" ] || give_up node
+  launch_as node "$node"
+  "$bin/node" -e 'process.exit(Number(parseInt(process.versions.node) < 22))' || give_up "node 22"
+  say "node: $node"
+}
+
+# need_chromium leaves .cache/bin/chromium: any browser of that family.
+need_chromium() {
+  local found
+  check_named RAMPART_CHROMIUM
+  if ! found=$(find_browser) && command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
+    say "chromium: downloading the system's package into .cache/pkg (100 MB, about a minute) ..."
+    unpack_package chromium-headless-shell || give_up chromium
+  elif [ -z "$found" ] && command -v brew >/dev/null; then
+    say "chromium: installing Google Chrome with brew (about a minute) ..."
+    brew install --quiet --cask google-chrome || give_up chromium
+  fi
+  found=$(find_browser) || give_up chromium
+  launch_as chromium "$found"
+  say "chromium: $found"
+}
+
+find_browser() {
+  local name
+  for name in "${RAMPART_CHROMIUM:-}" chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable \
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" "$bin/chromium-headless-shell"; do
+    command -v "$name" && return
+  done
+  return 1
+}
+
+# launch_as makes .cache/bin/NAME run a program that is elsewhere.
+launch_as() {
+  printf '#!/bin/sh\nexec "%s" "$@"\n' "$2" >"$bin/$1"
+  chmod +x "$bin/$1"
+}
+
+# check_named refuses a VARIABLE that names what cannot be run: whoever set it meant it.
+check_named() {
+  [ -z "${!1:-}" ] || command -v "${!1}" >/dev/null || {
+    echo "deps: $1=${!1} cannot be run" >&2
+    echo "    hint: correct it, or unset it" >&2
+    exit 1
+  }
+}
+
 # find_program looks where the tests look: VARIABLE, PATH, .cache/bin.
 find_program() {
   local name=$1 variable=$2 found
+  check_named "$variable"
   if [ -n "${!variable:-}" ]; then
-    found=$(command -v "${!variable}") || {
-      echo "deps: $variable=${!variable} cannot be run" >&2
-      echo "    hint: correct it, or unset it" >&2
-      exit 1
-    }
+    found=$(command -v "${!variable}")
   elif ! found=$(command -v "$name"); then
     found=$bin/$name
     [ -x "$found" ] && "$found" --version >/dev/null 2>&1 || return 1
@@ -76,6 +143,7 @@ unpack_package() {
   case $name in
     redis-server) wrap redis-server && wrap redis-cli ;;
     prometheus) wrap prometheus && wrap promtool ;;
+    chromium-headless-shell) wrap chromium-headless-shell usr/lib/chromium/chromium-headless-shell ;;
   esac
 }
 
@@ -115,7 +183,7 @@ mend_links() {
 # wrap writes .cache/bin/NAME, which runs the unpacked program with the unpacked
 # libraries. exec keeps the process id, so signals reach the program itself.
 wrap() {
-  local name=$1 program=$packages/usr/bin/$1 libraries pages=""
+  local name=$1 program=$packages/${2:-usr/bin/$1} libraries pages=""
   [ -x "$program" ] || return 1
   libraries=$(find "$packages" -name '*.so*' -exec dirname {} \; | sort -u | paste -sd: -)
   # Debian's Prometheus reads the pages that it serves from disk.
@@ -126,6 +194,7 @@ wrap() {
 #!/bin/sh
 LD_LIBRARY_PATH='$libraries'\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
+[ -e /etc/fonts/fonts.conf ] || export FONTCONFIG_SYSROOT='$packages'
 exec '$program' $pages "\$@"
 WRAPPER
   chmod +x "$bin/$name"
@@ -143,10 +212,12 @@ give_up() {
   cat >&2 <<MESSAGE
 deps: $1 was not found and could not be brought here
     hint: install it, then run "make deps" again; for example
-      sudo apt-get install --no-install-recommends redis-server prometheus
-      sudo dnf install redis golang-github-prometheus
-      brew install redis prometheus
-    or name the programs in RAMPART_REDIS_SERVER, RAMPART_PROMETHEUS and RAMPART_PROMTOOL
+      sudo apt-get install --no-install-recommends redis-server prometheus chromium
+      sudo snap install chromium       # on Ubuntu, whose package is a snap
+      sudo dnf install redis golang-github-prometheus chromium
+      brew install redis prometheus node && brew install --cask google-chrome
+    or name the programs in RAMPART_REDIS_SERVER, RAMPART_PROMETHEUS, RAMPART_PROMTOOL,
+    RAMPART_CHROMIUM and RAMPART_NODE (22 or later)
 MESSAGE
   exit 1
 }
