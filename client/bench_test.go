@@ -107,7 +107,41 @@ func BenchmarkDecideDetails(b *testing.B) {
 	}
 }
 
-// BenchmarkRequest is what the middleware adds to a request that asks one flag.
+// BenchmarkDecideCounted is one decision by context, counted, within a request.
+func BenchmarkDecideCounted(b *testing.B) {
+	c := benchClient(b)
+	f := c.Flag("checkout-v10")
+	ctx, r := c.Begin(b.Context(), *benchSubject)
+	b.ReportAllocs()
+	for b.Loop() {
+		if f.BoolContext(ctx, false) {
+			benchOn++
+		}
+	}
+	r.End(false)
+}
+
+// BenchmarkDecideCountedFour is a whole request that decides four flags: what is
+// reported is a quarter of it.
+func BenchmarkDecideCountedFour(b *testing.B) {
+	c := benchClient(b)
+	flags := [4]*client.Flag{c.Flag("checkout-v10"), c.Flag("checkout-v20"), c.Flag("checkout-v30"), c.Flag("checkout-v40")}
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		ctx, r := c.Begin(b.Context(), *benchSubject)
+		for _, f := range flags {
+			if f.BoolContext(ctx, false) {
+				benchOn++
+			}
+		}
+		r.End(false)
+		n++
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(4*n), "ns/decision")
+}
+
+// BenchmarkRequest is what is added to a request that asks one flag.
 func BenchmarkRequest(b *testing.B) {
 	c := benchClient(b)
 	f := c.Flag("checkout-v10")

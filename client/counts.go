@@ -62,23 +62,48 @@ func stripeIndex() int {
 	return int(address>>12*0x9E3779B1>>16) & (stripes - 1)
 }
 
-// request counts one request that was served under an arm.
-func (c *counts) request(arm rampart.Arm, unit string, failed bool, took time.Duration) {
-	s, bucket, outcome := &c.stripes[stripeIndex()], noBucket, 0
-	if unit != "" {
-		bucket = rampart.TelemetryBucket(unit)
+// An outcome is what became of one request. What every flag needs of it is worked out
+// once.
+type outcome struct {
+	failed bool
+	took   time.Duration // negative: it says nothing
+	stripe int
+
+	edge int // of took, from 1; 0: not looked for yet
+	unit string
+	hash uint64 // of unit, where that is not empty
+}
+
+// count counts the request on one flag that was decided for it.
+func (o *outcome) count(s *seen) {
+	c := s.live.counts
+	to, bucket, result := &c.stripes[o.stripe], noBucket, 0
+	if s.unit != "" {
+		if s.unit != o.unit {
+			o.unit, o.hash = s.unit, rampart.UnitHash(s.unit)
+		}
+		bucket = bucketOf(o.hash)
 	}
-	if failed {
-		outcome = 1
+	if o.failed {
+		result = 1
 	}
-	s.requests[arm][bucket][outcome].Add(1)
-	if took >= 0 {
-		s.durations[arm][c.edge(took)].Add(1)
-		s.nanos[arm].Add(uint64(took))
+	to.requests[s.arm][bucket][result].Add(1)
+	if o.took >= 0 {
+		if o.edge == 0 {
+			o.edge = 1 + c.edge(o.took)
+		}
+		to.durations[s.arm][o.edge-1].Add(1)
+		to.nanos[s.arm].Add(uint64(o.took))
 	}
-	if arm != rampart.ArmNone {
-		c.series.exposed.add(arm, bucket, rampart.UnitHash(unit))
+	if s.arm != rampart.ArmNone && bucket != noBucket {
+		c.series.exposed.add(s.arm, bucket, o.hash)
 	}
+}
+
+// bucketOf is [rampart.TelemetryBucket] of a unit whose hash is known: the upper half
+// of the one is the hash of the other.
+func bucketOf(hash uint64) int {
+	return int(hash >> 32 * rampart.TelemetryBuckets >> 32)
 }
 
 func (c *counts) edge(took time.Duration) int {

@@ -30,6 +30,7 @@ type Flag struct {
 // live is what requests see of a flag.
 type live struct {
 	rampart.Compiled
+	flag   *Flag
 	counts *counts // nil while no launch answers for the flag
 }
 
@@ -125,49 +126,68 @@ func (f *Flag) Value(on bool) (v *rampart.Value, ok bool) {
 
 // OnContext is On for the subject of the request.
 func (f *Flag) OnContext(ctx context.Context) bool {
-	l, on, why := FromContext(ctx).ask(f)
-	if l == nil || why.Default() {
-		f.defaulted(why)
+	_, a := f.ask(ctx)
+	if a.why.Default() {
+		f.defaulted(a.why)
 	}
-	return on
+	return a.on
 }
 
 // BoolContext is Bool for the subject of the request.
 func (f *Flag) BoolContext(ctx context.Context, def bool) bool {
-	v, why := FromContext(ctx).value(f)
-	return read(f, v, why, (*rampart.Value).Bool, def)
+	l, a := f.ask(ctx)
+	if l == nil {
+		return defaulted(f, nil, a.why, def)
+	}
+	v := l.Value(a.on)
+	if b, ok := v.Bool(); ok && !a.why.Default() {
+		return b
+	}
+	return defaulted(f, v, a.why, def)
 }
 
 // StringContext is String for the subject of the request.
 func (f *Flag) StringContext(ctx context.Context, def string) string {
-	v, why := FromContext(ctx).value(f)
+	v, why := f.valueFor(ctx)
 	return read(f, v, why, (*rampart.Value).Text, def)
 }
 
 // IntContext is Int for the subject of the request.
 func (f *Flag) IntContext(ctx context.Context, def int64) int64 {
-	v, why := FromContext(ctx).value(f)
+	v, why := f.valueFor(ctx)
 	return read(f, v, why, (*rampart.Value).Int, def)
 }
 
 // FloatContext is Float for the subject of the request.
 func (f *Flag) FloatContext(ctx context.Context, def float64) float64 {
-	v, why := FromContext(ctx).value(f)
+	v, why := f.valueFor(ctx)
 	return read(f, v, why, (*rampart.Value).Float, def)
 }
 
 // JSONContext is JSON for the subject of the request.
 func (f *Flag) JSONContext(ctx context.Context, def json.RawMessage) json.RawMessage {
-	v, why := FromContext(ctx).value(f)
+	v, why := f.valueFor(ctx)
 	return read(f, v, why, (*rampart.Value).JSON, def)
 }
 
 // DecideContext is Decide for the subject of the request, which it counts like the
 // other methods.
 func (f *Flag) DecideContext(ctx context.Context) rampart.Decision {
-	r := FromContext(ctx)
-	r.ask(f)
-	return f.Decide(r.Subject())
+	l, a := f.ask(ctx)
+	if l == nil {
+		return f.client.undecided(f.name)
+	}
+	return l.detailed(a, FromContext(ctx).Subject())
+}
+
+// detailed is the answer with its details.
+func (l *live) detailed(a answer, s *rampart.Subject) rampart.Decision {
+	d := l.Decide(s)
+	if a != (answer{d.On, d.Arm, d.Reason}) {
+		d.Bucket = -1 // it is not what was decided by
+	}
+	d.On, d.Arm, d.Reason = a.on, a.arm, a.why
+	return d
 }
 
 // value returns nil where the caller's default is to be served.
@@ -181,6 +201,15 @@ func (f *Flag) value(s *rampart.Subject) (*rampart.Value, rampart.Reason) {
 		return nil, why
 	}
 	return l.Value(on), why
+}
+
+// valueFor is value for the subject of the request.
+func (f *Flag) valueFor(ctx context.Context) (*rampart.Value, rampart.Reason) {
+	l, a := f.ask(ctx)
+	if l == nil || a.why.Default() {
+		return nil, a.why
+	}
+	return l.Value(a.on), a.why
 }
 
 func read[T any](f *Flag, v *rampart.Value, why rampart.Reason, as func(*rampart.Value) (T, bool), def T) T {

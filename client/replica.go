@@ -186,7 +186,7 @@ func (c *Client) recompile(f *Flag) {
 		LeaseEnded:  r.lease.ended,
 		Unsupported: r.unknown != nil,
 	})
-	f.live.Store(&live{Compiled: *compiled, counts: r.counts})
+	f.live.Store(&live{Compiled: *compiled, flag: f, counts: r.counts})
 }
 
 // compile turns a defect of the compiler into a flag that serves off: a document

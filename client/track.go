@@ -44,11 +44,20 @@ func (c *Client) Track(ctx context.Context, s *rampart.Subject, event string, va
 		if l == nil || l.counts == nil {
 			continue
 		}
-		_, arm, _ := l.Ask(s)
+		arm := r.armFor(l, s)
 		if unit := l.UnitOf(s); r.decided(f) || unit != "" && l.counts.series.exposed.has(rampart.UnitHash(unit)) {
 			l.counts.series.event(event, arm, unit, value)
 		}
 	}
+}
+
+// armFor is that of the request, where the subject is the request's.
+func (r *Request) armFor(l *live, s *rampart.Subject) rampart.Arm {
+	if r != nil {
+		return r.answer(l).arm
+	}
+	_, arm, _ := l.Ask(s)
+	return arm
 }
 
 func (r *Request) decided(f *Flag) bool {
