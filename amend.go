@@ -120,8 +120,14 @@ func (a *amender) fixed() {
 // whoever has seen how goals do may not choose them.
 func (a *amender) goals() {
 	for _, s := range a.was.Stages[:a.entered+1] {
-		if s.Phase == MaxPowerRamp && !same(a.was.Goals, a.is.Goals) {
+		if s.Phase != MaxPowerRamp {
+			continue
+		}
+		if !same(a.was.Goals, a.is.Goals) {
 			a.wrong("goals", "keep them, and judge others on your own analytics", "cannot be amended: %s has begun, and is judged by what it was begun for", s.Phase)
+		}
+		if a.was.NonInferior != a.is.NonInferior {
+			a.wrong("nonInferiority", "keep it, and say in the approval why you go on", "cannot be amended: %s has begun, and is judged by what it was begun for", s.Phase)
 		}
 	}
 }
@@ -223,7 +229,7 @@ func (a *amender) tell(out *Amended) {
 		{"owner", a.was.Owner, a.is.Owner}, {"purpose", a.was.Purpose, a.is.Purpose}, {"retireBy", a.was.RetireBy, a.is.RetireBy},
 		{"hypothesis", a.was.Hypothesis, a.is.Hypothesis}, {"calendar", a.was.Calendar, a.is.Calendar},
 		{"requires", a.was.Requires, a.is.Requires}, {"gates", weightless(a.was.Gates), weightless(a.is.Gates)},
-		{"goals", a.was.Goals, a.is.Goals}, {"finish.bake", a.was.Finish.Bake, a.is.Finish.Bake},
+		{"goals", a.was.Goals, a.is.Goals}, {"nonInferiority", a.was.NonInferior, a.is.NonInferior}, {"finish.bake", a.was.Finish.Bake, a.is.Finish.Bake},
 		{"every", a.was.Every, a.is.Every}, {"lease", a.was.Lease, a.is.Lease}, {"parachute", a.was.Parachute, a.is.Parachute},
 		{"onBlind", a.was.OnBlind, a.is.OnBlind}, {"notify", a.was.Notify, a.is.Notify},
 	} {

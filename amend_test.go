@@ -134,6 +134,14 @@ func TestGoalsStayAsTheyAreOnceTheRampHasBegun(t *testing.T) {
 	require.Contains(t, got.Changes, "goals")
 	_, err = amendable().Amend(next, ramp)
 	require.ErrorContains(t, err, "max-power-ramp has begun")
+
+	next = amendable()
+	next.NonInferior = true
+	got, err = amendable().Amend(next, ramp-1)
+	require.NoError(t, err)
+	require.Contains(t, got.Changes, "nonInferiority")
+	_, err = amendable().Amend(next, ramp)
+	require.ErrorContains(t, err, "nonInferiority: cannot be amended: max-power-ramp has begun")
 }
 
 // A launch is walked by people who amend its plan again and again to have it exposed

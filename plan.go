@@ -26,8 +26,9 @@ type Plan struct {
 	Requires    []Requirement     `json:"requires,omitempty"`
 	Gates       []Gate            `json:"gates,omitempty"` // of every stage; a stage adds, or overrides by name
 	Goals       []Goal            `json:"goals,omitempty"`
-	Shadow      Duration          `json:"shadow,omitempty"` // arms assigned, everybody served off, before the first exposure
-	Stages      []Stage           `json:"stages,omitempty"` // absent: the standard five; present: exactly these
+	NonInferior bool              `json:"nonInferiority,omitempty"` // not to be worse is enough; goals are told, and need not be better
+	Shadow      Duration          `json:"shadow,omitempty"`         // arms assigned, everybody served off, before the first exposure
+	Stages      []Stage           `json:"stages,omitempty"`         // absent: the standard five; present: exactly these
 	Finish      *Finish           `json:"finish,omitempty"`
 	Every       Duration          `json:"every,omitempty"` // between two looks at the gates
 	Alpha       Percent           `json:"alpha,omitempty"` // the launch's error budget: P(turned back | harmless)

@@ -259,6 +259,7 @@ func everything() rampart.Plan {
 		{Name: "backend", Probe: &rampart.Probe{GRPC: "backend:9000/checkout.v1", TLS: true}},
 	}
 	p.Goals = []rampart.Goal{{Name: "completed checkouts", Ratio: &rampart.Ratio{Events: "done_total", Of: "units_total"}, Improve: 200}}
+	p.NonInferior = true
 	p.Shadow, p.Every, p.Alpha = day, minute, 300
 	p.Stages = []rampart.Stage{
 		{Phase: rampart.TestInProduction, Include: []rampart.Rule{{Segment: "internal"}, {Keys: []string{"u1"}}}},

@@ -57,6 +57,7 @@ type WatchInput struct {
 	SampleRatio  bool                `json:"sampleRatio,omitempty"` // is asked after
 	Most         rampart.Duration    `json:"most,omitempty"`        // how long the hold may last while undecided; 0: twice itself
 	Goals        []rampart.Goal      `json:"goals,omitempty"`       // that are counted in this step
+	NonInferior  bool                `json:"nonInferior,omitempty"` // not to be worse is enough
 	CapAt        time.Time           `json:"capAt,omitzero"`        // by when the information of the goals is planned
 	Decide       bool                `json:"decide,omitempty"`      // what the ramp comes to, once the hold is over
 	Ladder       []rampart.Percent   `json:"ladder,omitempty"`      // the steps that one is to be recommended of
@@ -237,7 +238,7 @@ func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick ti
 		Phase: in.Phase, PhaseIndex: in.PhaseIndex, Phases: in.Phases, Schedule: in.Schedule,
 		Exposure: in.Exposure, Exposing: in.Exposing,
 		At: tick, Every: in.Every.D(), FirstExposed: in.FirstExposed, NotBefore: in.NotBefore, StepSince: in.Since, HoldOver: over,
-		SampleRatio: in.SampleRatio, Goals: in.Goals, CapAt: in.CapAt, Decide: in.Decide && (over || in.Mode == Guard || in.Mode == Raise),
+		SampleRatio: in.SampleRatio, Goals: in.Goals, NonInferior: in.NonInferior, CapAt: in.CapAt, Decide: in.Decide && (over || in.Mode == Guard || in.Mode == Raise),
 		Recommend: len(in.Ladder) > 0, Ladder: in.Ladder,
 	}, &m.Gates)
 	if err != nil && ctx.Err() != nil {

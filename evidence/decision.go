@@ -251,7 +251,9 @@ type Findings struct {
 	// Mismatch is set while a sample ratio mismatch stands.
 	Mismatch bool
 	// Goals are in the order of the plan; without any, not to be worse is enough.
-	Goals      []GoalResult
+	Goals []GoalResult
+	// NonInferior is set where not to be worse was declared to be enough, goals or not.
+	NonInferior bool
 	Guardrails []Guardrail
 }
 
@@ -271,7 +273,7 @@ func Decide(f Findings) Word {
 		return Regress
 	case slices.ContainsFunc(f.Guardrails, func(g Guardrail) bool { return !g.Holds() }):
 		return Inconclusive
-	case len(f.Goals) == 0 || slices.ContainsFunc(f.Goals, is(Ship)):
+	case f.NonInferior || len(f.Goals) == 0 || slices.ContainsFunc(f.Goals, is(Ship)):
 		return Ship
 	case !slices.ContainsFunc(f.Goals, func(g GoalResult) bool { return g.Word != NoEffect }):
 		return NoEffect

@@ -268,6 +268,9 @@ func TestDecisions(t *testing.T) {
 		{"a mismatch blocks", evidence.Findings{Mismatch: true, Goals: goals("ship")}, evidence.Inconclusive},
 		{"a goal that is worse outweighs one that is better", evidence.Findings{Goals: goals("ship", "regress")}, evidence.Regress},
 		{"no goal moved", evidence.Findings{Goals: goals("no-effect", "no-effect"), Guardrails: []evidence.Guardrail{well}}, evidence.NoEffect},
+		{"not to be worse was declared to be enough", evidence.Findings{NonInferior: true, Goals: goals("no-effect", "inconclusive"), Guardrails: []evidence.Guardrail{well}}, evidence.Ship},
+		{"what is not to be worse may be", evidence.Findings{NonInferior: true, Goals: goals("ship"), Guardrails: []evidence.Guardrail{unknown}}, evidence.Inconclusive},
+		{"what is not to be worse is", evidence.Findings{NonInferior: true, Goals: goals("regress")}, evidence.Regress},
 		{"one goal may still move", evidence.Findings{Goals: goals("no-effect", "inconclusive")}, evidence.Inconclusive},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -125,6 +125,12 @@ func (r *SampleRatio) Acknowledge() bool {
 	return true
 }
 
+// Afresh returns the process of another attempt, which begins with nothing but the level
+// that the acknowledgements so far have left.
+func (r *SampleRatio) Afresh() *SampleRatio {
+	return &SampleRatio{s: sampleState{Acked: r.s.Acked}}
+}
+
 // Acknowledged is how many mismatches have been acknowledged.
 func (r *SampleRatio) Acknowledged() int { return int(r.s.Acked) }
 

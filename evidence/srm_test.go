@@ -158,6 +158,8 @@ func TestAnAcknowledgedMismatchIsLookedForAnew(t *testing.T) {
 	require.True(t, r.Acknowledge())
 	require.False(t, r.Mismatch())
 	require.Equal(t, 1, r.Acknowledged())
+	require.Equal(t, r.Limit(), r.Afresh().Limit(), "another attempt begins with the level that is left")
+	require.Zero(t, r.Afresh().LogE())
 	require.Zero(t, r.LogE())
 	require.InDelta(t, math.Log(10_000), r.Limit(), 1e-9)
 	require.Greater(t, until(true), first/2, "it takes the evidence all over again, and more of it")

@@ -20,7 +20,7 @@ func (s *State) decision(look Look, all rampart.Verdict) *rampart.RampDecision {
 	f := evidence.Findings{
 		Harmed:     s.harmed(all),
 		Mismatch:   all.SampleRatio != nil && all.SampleRatio.Mismatch,
-		Guardrails: s.guardrails(look),
+		Guardrails: s.guardrails(look), NonInferior: look.NonInferior,
 	}
 	var counted *goals
 	if s.Tally != nil {
@@ -158,6 +158,8 @@ func because(d rampart.RampDecision, f evidence.Findings, all rampart.Verdict) s
 		return weakness(f.Guardrails[weak])
 	case d.Word == rampart.Ship && len(d.Goals) == 0:
 		return sound(f.Guardrails)
+	case d.Word == rampart.Ship && reasons(rampart.Ship) == "":
+		return sound(f.Guardrails) + ", which the plan declares enough; " + reasons(rampart.NoEffect, rampart.Inconclusive)
 	case d.Word == rampart.Ship:
 		return "better: " + reasons(rampart.Ship) + "; " + sound(f.Guardrails)
 	case d.Word == rampart.NoEffect:

@@ -101,6 +101,16 @@ func TestTheDecisionOnARamp(t *testing.T) {
 			rampart.Ship, []string{"no guardrail is worse than its margin: errors at most 1.0"},
 		},
 		{
+			"not to be worse is enough where the plan declares it", []rampart.Goal{checkouts()},
+			func(w *walk) { w.look.NonInferior = true },
+			rampart.Ship, []string{"errors at most 1.0", "which the plan declares enough; completed checkouts 0.0 % (-"},
+		},
+		{
+			"a goal that fell is a regression all the same", []rampart.Goal{checkouts()},
+			func(w *walk) { w.look.NonInferior = true; w.arms(completed, 1880, 2000) },
+			rampart.Regress, []string{"worse: completed checkouts -6.0 % (-"},
+		},
+		{
 			"a goal of which an arm has no units is open", []rampart.Goal{checkouts()},
 			func(w *walk) { delete(w.world.grow[firstSeen], "off") },
 			rampart.Inconclusive, []string{"completed checkouts: no data of the off arm"},

@@ -30,6 +30,7 @@ type Look struct {
 
 	SampleRatio bool              // compare the units of the arms with the allocation: where the unit is not the request
 	Goals       []rampart.Goal    // of the plan; counted in the maximum power ramp
+	NonInferior bool              // not to be worse is enough, goals or not
 	Decide      bool              // its hold is over: say what it comes to
 	CapAt       time.Time         // when it ends at the latest, however often it is extended
 	LooksEvery  time.Duration     // between two looks at goals; 0: a day

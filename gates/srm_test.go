@@ -43,6 +43,9 @@ func TestASampleRatioMismatchHolds(t *testing.T) {
 	require.Equal(t, 1, v.SampleRatio.Acked)
 	require.Equal(t, rampart.Pass, v.Word)
 
+	w.state = w.state.Afresh()
+	require.Equal(t, 1, w.ticks(3).SampleRatio.Acked, "an attempt after a step back has what is left of the level")
+
 	w.units(80, 900)
 	require.True(t, w.ticks(120).SampleRatio.Mismatch, "another one")
 }

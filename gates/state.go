@@ -83,11 +83,15 @@ const (
 )
 
 // Afresh returns the state with which a launch that has stepped back tries again: with
-// evidence of its own, and with what was learnt before anybody was exposed.
+// evidence of its own, with what was learnt before anybody was exposed, and with what
+// acknowledged mismatches have left of the level of a sample ratio.
 func (s *State) Afresh() State {
 	again := State{Learnt: maps.Clone(s.Learnt)}
 	if again.Learnt == nil {
 		again.Learnt = map[string]float64{}
+	}
+	if s.Tally != nil && s.Tally.Units != nil && s.Tally.Units.Acknowledged() > 0 {
+		again.Tally = &tally{Units: s.Tally.Units.Afresh()}
 	}
 	if s.Evidence == nil {
 		return again
@@ -103,7 +107,7 @@ func (s *State) Afresh() State {
 // open makes a new state usable.
 func (s *State) open(look Look) error {
 	if s.Version == 0 {
-		*s = State{Version: stateVersion, Learnt: s.Learnt}
+		*s = State{Version: stateVersion, Learnt: s.Learnt, Tally: s.Tally}
 	}
 	if s.Version != stateVersion {
 		return rampart.Errorf(rampart.Refused, "the evidence of %s is of version %d, and this worker reads version %d",

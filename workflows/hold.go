@@ -221,7 +221,7 @@ func (l *launch) asksForMore(in *activities.WatchInput) {
 	}
 	in.SampleRatio = l.plan.Unit != rampart.Request && (len(l.plan.Goals) > 0 || slices.ContainsFunc(in.Gates, rampart.Gate.Compares))
 	if l.phase == rampart.MaxPowerRamp {
-		in.Goals, in.CapAt = l.plan.Goals, l.capOf()
+		in.Goals, in.NonInferior, in.CapAt = l.plan.Goals, l.plan.NonInferior, l.capOf()
 		in.Decide = l.decision != nil || l.endsRamp() && (in.Mode == activities.Hold || in.Mode == activities.Advance)
 	}
 	if l.recommends() {
