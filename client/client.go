@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,10 @@ type Options struct {
 	// Events declares names for Track. Their series start at zero with the launch,
 	// so that not even the first event is missed.
 	Events []string
+	// Most is the highest value that one event may add, by its name: a value above it
+	// counts as so much. It keeps the few largest orders from being all that a mean is
+	// about; a quantile from before the launch, such as the 99th percentile, is right.
+	Most map[string]float64
 
 	// Feed replaces the store, for tests and for relays.
 	Feed flagstore.Feed
@@ -140,6 +145,12 @@ func (o Options) withDefaults() (Options, error) {
 	if len(o.Edges) > MaxEdges || !increasing(o.Edges) {
 		return o, rampart.Errorf(rampart.Invalid, "bad edges %v of the duration histogram", o.Edges).
 			WithHint("give at most %d positive numbers of seconds, smallest first", MaxEdges)
+	}
+	for event, most := range o.Most {
+		if !(most > 0) || math.IsInf(most, 0) {
+			return o, rampart.Errorf(rampart.Invalid, "Options.Most lets %s add %g at most", event, most).
+				WithHint("give a number above zero, such as the 99th percentile of the values before the launch")
+		}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -3,6 +3,7 @@ package client_test
 import (
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -228,6 +229,30 @@ func TestTrackFollowsTheSubjectToLaterRequests(t *testing.T) {
 		require.EqualValues(t, 1, total(series, "rampart_events_total", "arm=on", "event=checkout_begun"))
 		require.Zero(t, total(series, "rampart_event_value_total", "event=checkout_begun"), "counters only grow")
 	})
+}
+
+func TestOneLargeValueCountsAsMuchAsTheServiceAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed, registry := newFakeFeed(), prometheus.NewRegistry()
+		feed.put(launching(1, rampart.Full, rampart.Debug))
+		most := map[string]float64{"checkout_completed": 200}
+		c := open(t, feed, counted(registry), func(o *client.Options) { o.Most = most })
+		ctx, r := c.Begin(t.Context(), *ann)
+		c.OnContext(ctx, "checkout-v2")
+		for _, value := range []float64{19.5, 200, 1e6, math.Inf(1), math.NaN()} {
+			c.Track(ctx, nil, "checkout_completed", value)
+			c.Track(ctx, nil, "pages_read", value)
+		}
+		r.End(false)
+		series := scrape(t, registry)
+		require.EqualValues(t, 5, total(series, "rampart_events_total", "event=checkout_completed"))
+		require.EqualValues(t, 19.5+3*200, total(series, "rampart_event_value_total", "event=checkout_completed"))
+		require.EqualValues(t, 19.5+200+1e6, total(series, "rampart_event_value_total", "event=pages_read"), "of others nothing is cut off")
+	})
+	for _, most := range []float64{0, -1, math.Inf(1), math.NaN()} {
+		_, err := client.Open(t.Context(), client.Options{Environment: production, Feed: newFakeFeed(), Most: map[string]float64{"paid": most}})
+		require.ErrorContains(t, err, "Options.Most lets paid add")
+	}
 }
 
 func TestEventsAreBounded(t *testing.T) {

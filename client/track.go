@@ -24,7 +24,7 @@ type eventCounts [arms][allBuckets]struct{ events, value atomic.Uint64 }
 //
 // Names are lower-case words joined by underscores, at most 50 of them; declare
 // them in Options.Events, so that their series start at zero. Values below zero
-// are left out, because counters only grow.
+// are left out, because counters only grow; of one above Options.Most so much counts.
 func (c *Client) Track(ctx context.Context, s *rampart.Subject, event string, value float64) {
 	r := FromContext(ctx)
 	switch mine := r.Subject(); {
@@ -38,6 +38,9 @@ func (c *Client) Track(ctx context.Context, s *rampart.Subject, event string, va
 			c.log.Warn("event is not counted: its name is bad, or one too many, or no subject is known", "event", event)
 		}
 		return
+	}
+	if most, ok := c.options.Most[event]; ok {
+		value = min(value, most) // what is no number stays none, and is left out
 	}
 	for f := range c.names.Load().all {
 		l := f.live.Load()
