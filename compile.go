@@ -7,13 +7,14 @@ import "fmt"
 type Compiled struct {
 	fixed     Reason // the same answer for everybody, unless undecided
 	split     Reason // what to say of a unit that was assigned by bucket
-	unit      unitKind
+	unit      unit
 	exposure  int // in basis points
 	shadow    int // likewise: of units that are in the on arm and served off
 	salted    salted
+	except    []matcher
 	include   []matcher
 	where     []matcher
-	attribute string
+	layer     *slots // nil: every slot is the flag's
 
 	off, on Value
 	flag    Flag
@@ -22,14 +23,6 @@ type Compiled struct {
 
 // undecided is the zero Reason: inside a Compiled it says that the subject decides.
 const undecided = ReasonDefault
-
-type unitKind uint8
-
-const (
-	byKey unitKind = iota
-	byRequest
-	byAttribute
-)
 
 // Registers are what decides about a flag beside its document. Each has a version
 // of its own in the store.
@@ -73,20 +66,20 @@ func (c *Compiled) compile(segments map[string]*Matcher) (err error) {
 	if f.Exposure < 0 || f.Exposure > Full {
 		return fmt.Errorf("flag %s has an exposure of %s", f.Name, f.Exposure)
 	}
-	var byName bool
-	switch c.attribute, byName = f.Unit.Attribute(); {
-	case byName:
-		c.unit = byAttribute
-	case f.Unit == Request:
-		c.unit = byRequest
-	case f.Unit != User && f.Unit != "":
-		return fmt.Errorf("flag %s has unit %q", f.Name, f.Unit)
+	if c.unit, err = compileUnit(f.Unit); err != nil {
+		return fmt.Errorf("flag %s has %w", f.Name, err)
 	}
-	if c.include, err = compileRules(f.Include, segments); err != nil {
-		return fmt.Errorf("flag %s: include: %w", f.Name, err)
+	if c.layer, err = f.Layer.compile(); err != nil {
+		return fmt.Errorf("flag %s: layer: %w", f.Name, err)
 	}
-	if c.where, err = compileRules(f.Where, segments); err != nil {
-		return fmt.Errorf("flag %s: where: %w", f.Name, err)
+	for _, list := range []struct {
+		name  string
+		rules []Rule
+		into  *[]matcher
+	}{{"except", f.Except, &c.except}, {"include", f.Include, &c.include}, {"where", f.Where, &c.where}} {
+		if *list.into, err = compileRules(list.rules, segments); err != nil {
+			return fmt.Errorf("flag %s: %s: %w", f.Name, list.name, err)
+		}
 	}
 	return nil
 }

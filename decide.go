@@ -1,7 +1,5 @@
 package rampart
 
-import "strings"
-
 // A Subject is what a flag is asked about.
 type Subject struct {
 	Key        string // the user
@@ -62,8 +60,10 @@ const (
 	ReasonKilled
 	ReasonLeaseEnded      // the exposure has outlived its guard
 	ReasonUnsupportedRule // this reader is too old for the document, so it serves off
+	ReasonHeldOut         // kept off whatever else the document says; in no arm
 	ReasonIncluded        // on by a rule, in no arm
 	ReasonNotEligible     // no rule of where matches; off, in no arm
+	ReasonNotInLayer      // its slot of the layer is another flag's, or free; off, in no arm
 	ReasonOff             // nobody is exposed by bucket
 	ReasonSplit           // by bucket
 	ReasonFull            // everybody is exposed
@@ -73,8 +73,8 @@ var reasonNames = [...]string{
 	ReasonDefault: "DEFAULT", ReasonUnknownFlag: "UNKNOWN_FLAG", ReasonRemoved: "REMOVED",
 	ReasonNoUnit: "NO_UNIT", ReasonWrongType: "WRONG_TYPE", ReasonKilled: "KILLED",
 	ReasonLeaseEnded: "LEASE_ENDED", ReasonUnsupportedRule: "UNSUPPORTED_RULE",
-	ReasonIncluded: "INCLUDED", ReasonNotEligible: "NOT_ELIGIBLE", ReasonOff: "OFF",
-	ReasonSplit: "SPLIT", ReasonFull: "FULL",
+	ReasonHeldOut: "HELD_OUT", ReasonIncluded: "INCLUDED", ReasonNotEligible: "NOT_ELIGIBLE",
+	ReasonNotInLayer: "NOT_IN_LAYER", ReasonOff: "OFF", ReasonSplit: "SPLIT", ReasonFull: "FULL",
 }
 
 // String returns the reason as it is logged: SPLIT, KILLED, ...
@@ -126,6 +126,9 @@ func (c *Compiled) ask(s *Subject) (on bool, arm Arm, why Reason, bucket int) {
 	if s == nil {
 		s = &nobody
 	}
+	if len(c.except) > 0 && matchAny(c.except, s) {
+		return false, ArmNone, ReasonHeldOut, -1
+	}
 	if len(c.include) > 0 && matchAny(c.include, s) {
 		return true, ArmNone, ReasonIncluded, -1
 	}
@@ -133,12 +136,15 @@ func (c *Compiled) ask(s *Subject) (on bool, arm Arm, why Reason, bucket int) {
 		return false, ArmNone, ReasonNotEligible, -1
 	}
 	key := s.Key
-	if c.unit != byKey {
-		key = c.UnitOf(s)
+	if c.unit.kind != byKey {
+		key = c.unit.of(s)
 	}
 	if key == "" {
 		on, why = c.withoutUnit()
 		return on, ArmNone, why, -1
+	}
+	if c.layer != nil && !c.layer.has(key) {
+		return false, ArmNone, ReasonNotInLayer, -1
 	}
 	bucket = c.salted.bucket(key)
 	if bucket < c.exposure {
@@ -151,33 +157,13 @@ func (c *Compiled) ask(s *Subject) (on bool, arm Arm, why Reason, bucket int) {
 }
 
 // UnitOf returns what the flag buckets the subject by, or "" where the subject lacks it.
-func (c *Compiled) UnitOf(s *Subject) string {
-	switch c.unit {
-	case byKey:
-		return s.Key
-	case byRequest:
-		return s.Request
-	}
-	value, _ := s.Attribute(c.attribute)
-	return value
-}
+func (c *Compiled) UnitOf(s *Subject) string { return c.unit.of(s) }
 
-// withoutUnit answers for a subject without a unit key. Only everybody and nobody
-// need no key.
+// withoutUnit answers for a subject without a unit key. Only nobody, and everybody
+// unless it is everybody in a layer, need no key.
 func (c *Compiled) withoutUnit() (on bool, why Reason) {
-	if c.split == ReasonSplit {
+	if c.split == ReasonSplit || c.split == ReasonFull && c.layer != nil {
 		return false, ReasonNoUnit
 	}
 	return c.split == ReasonFull, c.split
 }
-
-// AttributeUnit returns the unit that buckets by an attribute.
-func AttributeUnit(name string) Unit { return Unit(attributePrefix + name) }
-
-// Attribute returns the name of the attribute that the unit is, if it is one.
-func (u Unit) Attribute() (name string, ok bool) {
-	name, ok = strings.CutPrefix(string(u), attributePrefix)
-	return name, ok && name != ""
-}
-
-const attributePrefix = "attribute:"

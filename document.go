@@ -37,7 +37,9 @@ func DecodeFlag(doc []byte) (Flag, error) {
 	if err := json.Unmarshal(doc, &f); err != nil {
 		return lasting, fmt.Errorf("decode flag %s: %w", lasting.Name, err)
 	}
-	if err := errors.Join(checkRules(fields["include"]), checkRules(fields["where"])); err != nil {
+	err = errors.Join(knownAll[[]Rule](fields["except"]), knownAll[[]Rule](fields["include"]),
+		knownAll[[]Rule](fields["where"]), knownAll[*Layer](fields["layer"]))
+	if err != nil {
 		return lasting, fmt.Errorf("decode flag %s: %w", lasting.Name, err)
 	}
 	return f, nil
@@ -51,7 +53,7 @@ func DecodeSegment(doc []byte) (Segment, error) {
 		return Segment{}, fmt.Errorf("decode segment: %w", err)
 	}
 	var s Segment
-	err := errors.Join(json.Unmarshal(doc, &s), checkRules(fields["rules"]))
+	err := errors.Join(json.Unmarshal(doc, &s), knownAll[[]Rule](fields["rules"]))
 	if len(s.Keys) > MaxSegmentKeys {
 		err = fmt.Errorf("%d keys are more than %d", len(s.Keys), MaxSegmentKeys)
 	}
@@ -72,14 +74,14 @@ func decodeField(fields map[string]json.RawMessage, name string, into any) error
 	return nil
 }
 
-// checkRules finds what a newer writer may have added to a rule. To skip it would
-// be to expose others than were meant.
-func checkRules(raw json.RawMessage) error {
+// knownAll finds what a newer writer may have added to a rule, or to a layer. To skip it
+// would be to expose others than were meant.
+func knownAll[T any](raw json.RawMessage) error {
 	if len(raw) == 0 {
 		return nil
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
-	var rules []Rule
-	return d.Decode(&rules)
+	var into T
+	return d.Decode(&into)
 }

@@ -11,7 +11,7 @@ import (
 // Format, Name, Version, Exposure, Off and Lease never change their meaning, so
 // that a reader of any age can lower an exposure whose rules it does not know.
 type Flag struct {
-	Format   int             `json:"format"`          // FlagFormat
+	Format   int             `json:"format"`          // at least NeedsFormat
 	Name     string          `json:"name"`            //
 	Version  int64           `json:"version"`         // the fence under which it was written, ms
 	Exposure Percent         `json:"exposure"`        // share of eligible units that are on
@@ -25,6 +25,13 @@ type Flag struct {
 	HashVersion int    `json:"hashVersion"`
 	Include     []Rule `json:"include,omitempty"`
 	Where       []Rule `json:"where,omitempty"`
+
+	// Except are held out: whoever they match is off, in no arm, whatever else the
+	// document says. They are asked first.
+	Except []Rule `json:"except,omitempty"`
+
+	// Layer are the slots that the flag has beside other flags; nil: all of them.
+	Layer *Layer `json:"layer,omitempty"`
 
 	// Shadow is the share of eligible units that are in the on arm while nobody is
 	// exposed by bucket: both arms are served off, and counted as if they were not. A
@@ -50,8 +57,31 @@ type Flag struct {
 	Reason    string `json:"reason,omitempty"`
 }
 
-// FlagFormat is the format that this version of the product writes.
-const FlagFormat = 1
+// FlagFormat is the newest format that this version of the product reads. It writes the
+// oldest that says what it has to say, so that readers which are older go on with that.
+const FlagFormat = 2
+
+// NeedsFormat returns the oldest format whose readers decide the document as it is
+// meant. A reader of format 1 would expose whom the fields of format 2 keep off, so it
+// is told that it does not understand them, and serves off.
+func (f Flag) NeedsFormat() int {
+	if len(f.Except) > 0 || f.Layer != nil {
+		return 2
+	}
+	return 1
+}
+
+// Holdout are the units above an exposure.
+type Holdout struct {
+	Above Percent `json:"above"` // the exposure
+	Clean bool    `json:"clean"` // no unit above it has ever been on by bucket under this salt
+	Since Percent `json:"since"` // where it is not clean: the units above this have never been on
+}
+
+// Holdout returns the units that are off by bucket now, and whether they always were.
+func (f Flag) Holdout() Holdout {
+	return Holdout{Above: f.Exposure, Clean: f.HighWater <= f.Exposure, Since: max(f.HighWater, f.Exposure)}
+}
 
 // HashVersion is the version of the bucketing that new flags get. A flag keeps its
 // version for life.
@@ -83,14 +113,15 @@ const (
 	Retired  Lifecycle = "retired"
 )
 
-// A Rule matches subjects. Exactly one of Segment, Attribute (with In or NotIn)
-// and Keys. Rules in a list are alternatives.
+// A Rule matches subjects. Exactly one of Segment, Attribute (with In or NotIn), Keys
+// and, in a segment, Share. Rules in a list are alternatives.
 type Rule struct {
 	Segment   string   `json:"segment,omitempty"`
 	Attribute string   `json:"attribute,omitempty"`
 	In        []string `json:"in,omitempty"`
 	NotIn     []string `json:"notIn,omitempty"`
 	Keys      []string `json:"keys,omitempty"`
+	Share     *Share   `json:"share,omitempty"`
 }
 
 // A Segment is a named set of subjects: rules plus at most MaxSegmentKeys keys. It
@@ -105,6 +136,20 @@ type Segment struct {
 	Removed   bool     `json:"removed,omitempty"`
 	ChangedAt int64    `json:"changedAt,omitempty"`
 	ChangedBy string   `json:"changedBy,omitempty"`
+
+	// Holdout holds the segment out of every release and every experiment that is
+	// launched from then on, unless its plan says otherwise.
+	Holdout bool `json:"holdout,omitempty"`
+}
+
+// NeedsFormat is [Flag.NeedsFormat] for a segment.
+func (s Segment) NeedsFormat() int {
+	for _, r := range s.Rules {
+		if r.Share != nil {
+			return 2
+		}
+	}
+	return 1
 }
 
 // MaxSegmentKeys bounds the keys of a segment.
@@ -199,11 +244,12 @@ func FlagID(environment, flag string) string { return "flag/" + environment + "/
 // NewFlag returns the document of the plan's flag, as it is before its first launch.
 func (p Plan) NewFlag() Flag {
 	f := Flag{
-		Format: FlagFormat, Name: p.Flag, Unit: p.Unit, Salt: p.Flag, HashVersion: HashVersion,
+		Name: p.Flag, Unit: p.Unit, Salt: p.Flag, HashVersion: HashVersion,
 		Type: p.Type, Owner: p.Owner, Purpose: p.Purpose, RetireBy: p.RetireBy, Lifecycle: Created,
 	}
 	if len(p.Values) == 2 {
 		f.Off, f.On = p.Values[0], p.Values[1]
 	}
+	f.Format = f.NeedsFormat()
 	return f
 }

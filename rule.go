@@ -21,14 +21,21 @@ func CompileSegment(s Segment) (*Matcher, error) {
 		return Unreadable(fmt.Errorf("segment %s has format %d, newer than %d", s.Name, s.Format, FlagFormat))
 	}
 	m := &Matcher{keys: setOf(s.Keys)}
-	for _, r := range s.Rules {
-		if r.Segment != "" {
+	for i, r := range s.Rules {
+		var own matcher
+		var err error
+		switch {
+		case r.Segment != "":
 			return Unreadable(fmt.Errorf("segment %s names segment %s", s.Name, r.Segment))
+		case r.Share != nil:
+			own, err = r.compileShare(s.Name)
+		default:
+			own, err = compileRule(r, nil)
 		}
-	}
-	var err error
-	if m.rules, err = compileRules(s.Rules, nil); err != nil {
-		return Unreadable(fmt.Errorf("segment %s: %w", s.Name, err))
+		if err != nil {
+			return Unreadable(fmt.Errorf("segment %s: rule %d: %w", s.Name, i, err))
+		}
+		m.rules = append(m.rules, own)
 	}
 	return m, nil
 }
@@ -45,7 +52,8 @@ func (m *Matcher) Match(s *Subject) bool {
 type matcher struct {
 	segment   *Matcher // or
 	attribute string   // with values, or
-	values    set      // with no attribute: keys
+	values    set      // with no attribute: keys, or
+	share     *share
 	not       bool
 }
 
@@ -66,6 +74,8 @@ func compileRules(rules []Rule, segments map[string]*Matcher) ([]matcher, error)
 func compileRule(r Rule, segments map[string]*Matcher) (matcher, error) {
 	in, notIn, keys := len(r.In) > 0, len(r.NotIn) > 0, len(r.Keys) > 0
 	switch {
+	case r.Share != nil:
+		return matcher{}, fmt.Errorf("a share belongs into a segment")
 	case r.Segment != "" && r.Attribute == "" && !in && !notIn && !keys:
 		m := segments[r.Segment]
 		if m == nil {
@@ -89,7 +99,7 @@ func matchAny(rules []matcher, s *Subject) bool {
 	for i := range rules {
 		m := &rules[i]
 		if m.attribute == "" {
-			if m.values.has(s.Key) || m.segment != nil && m.segment.Match(s) {
+			if m.values.has(s.Key) || m.segment != nil && m.segment.Match(s) || m.share != nil && m.share.has(s) {
 				return true
 			}
 			continue

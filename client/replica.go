@@ -154,7 +154,7 @@ func (c *Client) compileSegment(d flagstore.Document) *rampart.Matcher {
 }
 
 func names(f rampart.Flag, segment string) bool {
-	for _, rules := range [][]rampart.Rule{f.Include, f.Where} {
+	for _, rules := range [][]rampart.Rule{f.Except, f.Include, f.Where} {
 		for _, r := range rules {
 			if r.Segment == segment {
 				return true

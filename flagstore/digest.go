@@ -21,9 +21,7 @@ const digestForm = "1:"
 //
 //workflowcheck:ignore
 func Digest(f rampart.Flag) string {
-	if f.Format == 0 {
-		f.Format = rampart.FlagFormat
-	}
+	f.Format = max(f.Format, f.NeedsFormat())
 	f.Reason, f.ChangedBy = clip(f.Reason), clip(f.ChangedBy)
 	f.HighWater = max(f.HighWater, f.Exposure)
 	return digest(f)

@@ -103,9 +103,7 @@ func encode(f rampart.Flag) ([]byte, error) {
 	if f.Lease < 0 {
 		return nil, rampart.Errorf(rampart.Invalid, "a lease of %s", f.Lease).WithHint("0 is no lease")
 	}
-	if f.Format == 0 {
-		f.Format = rampart.FlagFormat
-	}
+	f.Format = max(f.Format, f.NeedsFormat())
 	f.HighWater = max(f.HighWater, f.Exposure)
 	document, err := json.Marshal(f)
 	if err != nil {

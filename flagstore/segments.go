@@ -78,7 +78,7 @@ func (s *Store) putSegment(ctx context.Context, do string, g rampart.Segment, by
 	if err != nil {
 		return g, false, wrap(do, err)
 	}
-	g.Format = rampart.FlagFormat
+	g.Format = g.NeedsFormat()
 	g.Version, g.ChangedAt, g.ChangedBy = max(stored.Version+1, now.UnixMilli()), now.UnixMilli(), clip(by)
 	document, err := json.Marshal(g)
 	if err != nil {

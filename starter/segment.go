@@ -34,7 +34,7 @@ func (s *Starter) ApplySegment(ctx context.Context, c rampart.SegmentChange) (ra
 	if err == nil {
 		err = handle.Get(ctx, &applied)
 	}
-	g.Format, g.Version, g.ChangedAt, g.ChangedBy = rampart.FlagFormat, applied.Version, applied.ChangedAt, applied.ChangedBy
+	g.Format, g.Version, g.ChangedAt, g.ChangedBy = g.NeedsFormat(), applied.Version, applied.ChangedAt, applied.ChangedBy
 	return g, s.told(err, g.Name)
 }
 

@@ -69,7 +69,7 @@ func (f *flag) register(ctx workflow.Context, c rampart.FlagChange) (rampart.Fla
 			return f.takeUp(there, c.New)
 		}
 		doc := c.Flag
-		doc.Format, doc.HashVersion, doc.CreatedAt = rampart.FlagFormat, rampart.HashVersion, workflow.Now(ctx).UnixMilli()
+		doc.Format, doc.HashVersion, doc.CreatedAt = doc.NeedsFormat(), rampart.HashVersion, workflow.Now(ctx).UnixMilli()
 		if doc.Salt == "" {
 			doc.Salt = doc.Name
 		}
@@ -98,7 +98,7 @@ func (f *flag) set(ctx workflow.Context, c rampart.FlagChange) (rampart.Flag, er
 		if c.Seen != 0 && was.Version > c.Seen {
 			return was, fmt.Errorf("%s was changed by %s since it was looked at; look again, and set what is still to be set", f.Name, was.ChangedBy)
 		}
-		doc.Format, doc.Salt, doc.HashVersion, doc.CreatedAt = rampart.FlagFormat, was.Salt, was.HashVersion, was.CreatedAt
+		doc.Format, doc.Salt, doc.HashVersion, doc.CreatedAt = doc.NeedsFormat(), was.Salt, was.HashVersion, was.CreatedAt
 		doc.HighWater = max(was.HighWater, doc.Exposure)
 		return f.write(ctx, "set", doc, c.By, c.Reason)
 	})

@@ -91,7 +91,7 @@ func (s *segment) apply(ctx workflow.Context, c rampart.SegmentChange) (rampart.
 			return err
 		}
 		doc := c.Segment
-		doc.Format, doc.ChangedAt, doc.ChangedBy = rampart.FlagFormat, workflow.Now(ctx).UnixMilli(), c.By
+		doc.Format, doc.ChangedAt, doc.ChangedBy = doc.NeedsFormat(), workflow.Now(ctx).UnixMilli(), c.By
 		err := s.write(ctx, requestPatience, doc, "segment", c.By, c.Reason)
 		if gaveUp(err) && s.Segment.Version != 0 {
 			s.Owed = "a change was given up: the store did not answer in time"
