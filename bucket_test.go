@@ -1,10 +1,8 @@
 package rampart_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -41,21 +39,6 @@ func TestSecondHashIsThePublishedOne(t *testing.T) {
 		require.Equal(t, int(uint64(h)*20>>32), rampart.TelemetryBucket(key))
 		require.Equal(t, uint64(h)<<32|uint64(murmur3.SeedStringSum32(0x756e6974, key)), rampart.UnitHash(key))
 	})
-}
-
-func TestBucketingVectors(t *testing.T) {
-	var vectors []struct {
-		Salt, Key         string
-		Bucket, Telemetry int
-	}
-	doc, err := os.ReadFile("testdata/bucketing.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(doc, &vectors))
-	require.NotEmpty(t, vectors)
-	for _, v := range vectors {
-		require.Equal(t, v.Bucket, rampart.BucketOf(v.Salt, v.Key), "%q %q", v.Salt, v.Key)
-		require.Equal(t, v.Telemetry, rampart.TelemetryBucket(v.Key), "%q", v.Key)
-	}
 }
 
 // The kinds of ids that services have: running numbers, random ones, addresses.

@@ -5,16 +5,16 @@ import "fmt"
 // A Compiled is a flag made ready for deciding. It never changes; a change of the
 // flag, of a segment that it names, or of a register makes a new one.
 type Compiled struct {
-	fixed     Reason // the same answer for everybody, unless undecided
-	split     Reason // what to say of a unit that was assigned by bucket
-	unit      unit
-	exposure  int // in basis points
-	shadow    int // likewise: of units that are in the on arm and served off
-	salted    salted
-	except    []matcher
-	include   []matcher
-	where     []matcher
-	layer     *slots // nil: every slot is the flag's
+	fixed    Reason // the same answer for everybody, unless undecided
+	split    Reason // what to say of a unit that was assigned by bucket
+	unit     unit
+	exposure int // in basis points
+	shadow   int // likewise: of units that are in the on arm and served off
+	salted   salted
+	except   []matcher
+	include  []matcher
+	where    []matcher
+	layer    *slots // nil: every slot is the flag's
 
 	off, on Value
 	flag    Flag

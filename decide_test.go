@@ -278,22 +278,8 @@ func TestDecodeIgnoresWhatDecidesNothing(t *testing.T) {
 	require.Equal(t, quarter(), f)
 }
 
-func FuzzDecodeFlag(f *testing.F) {
-	doc, _ := json.Marshal(quarter())
-	f.Add(doc)
-	f.Add([]byte(`{"format":1,"hashVersion":1,"include":[{"segment":"x"}],"off":1e999}`))
-	f.Fuzz(func(t *testing.T, doc []byte) {
-		flag, err := rampart.DecodeFlag(doc)
-		c, broken := rampart.Compile(flag, nil)
-		d := c.Under(rampart.Registers{Unsupported: err != nil}).Decide(in())
-		if (err != nil || broken != nil) && d.On {
-			t.Fatalf("on by a document that is not understood: %s", doc)
-		}
-	})
-}
-
 func TestDecidingAllocatesNothing(t *testing.T) {
-	f := quarter()
+	f := layered()
 	var keys []string
 	for i := range 100 {
 		keys = append(keys, fmt.Sprint(i))
@@ -301,20 +287,41 @@ func TestDecidingAllocatesNothing(t *testing.T) {
 	f.Include = append(f.Include, rampart.Rule{Keys: keys}, rampart.Rule{Segment: "internal"})
 	internal, err := rampart.CompileSegment(rampart.Segment{Name: "internal", Keys: keys})
 	require.NoError(t, err)
-	c, err := rampart.Compile(f, map[string]*rampart.Matcher{"internal": internal})
+	segments := heldOut(t, 500)
+	segments["internal"] = internal
+	c, err := rampart.Compile(f, segments)
 	require.NoError(t, err)
-	s := in("region", "us-east-1")
-	require.Zero(t, testing.AllocsPerRun(1000, func() {
-		if c.Decide(s).On {
-			sink++
-		}
-	}))
+	for name, key := range map[string]string{
+		"held out": keyWith(true, true, true), "without a slot": keyWith(false, false, true), "by bucket": keyWith(false, true, true),
+	} {
+		s := &rampart.Subject{Key: key, Attributes: []rampart.Attr{{Name: "region", Value: "us-east-1"}, {Name: "plan", Value: "pro"}}}
+		require.Zero(t, testing.AllocsPerRun(1000, func() {
+			if c.Decide(s).On {
+				sink++
+			}
+		}), name)
+	}
 }
 
 func BenchmarkDecide(b *testing.B) {
 	c, err := rampart.Compile(quarter(), nil)
 	require.NoError(b, err)
 	s := &rampart.Subject{Key: benchKey, Attributes: []rampart.Attr{{Name: "region", Value: "us-east-1"}}}
+	var p atomic.Pointer[rampart.Compiled]
+	p.Store(c)
+	for b.Loop() {
+		if on, _, _ := p.Load().Ask(s); on {
+			sink++
+		}
+	}
+}
+
+// BenchmarkDecideLayered is BenchmarkDecide with a holdout and a layer: three hashes
+// instead of one.
+func BenchmarkDecideLayered(b *testing.B) {
+	c, err := rampart.Compile(layered(), heldOut(b, 500))
+	require.NoError(b, err)
+	s := &rampart.Subject{Key: keyWith(false, true, true), Attributes: []rampart.Attr{{Name: "region", Value: "us-east-1"}, {Name: "plan", Value: "pro"}}}
 	var p atomic.Pointer[rampart.Compiled]
 	p.Store(c)
 	for b.Loop() {

@@ -156,4 +156,3 @@ func (r Rule) compileShare(segment string) (matcher, error) {
 	s, err := slotsOf(or(r.Share.Salt, segmentSalt+segment), r.Share.From, r.Share.To)
 	return matcher{share: &share{slots: s, unit: unit}}, err
 }
-

@@ -46,6 +46,9 @@ func CheckSegment(s Segment) error {
 			return Errorf(Invalid, "its rules name segment %s", r.Segment).WithHint("a segment's rules may not name other segments")
 		}
 	}
+	if _, err := CompileSegment(s); err != nil { // readers would serve off whatever names it
+		return Errorf(Invalid, "segment %s cannot be evaluated", s.Name).Because(err)
+	}
 	document, err := json.Marshal(s)
 	if err != nil {
 		return Errorf(Invalid, "segment %s cannot be written", s.Name).Because(err)

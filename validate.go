@@ -117,12 +117,15 @@ func (c *checker) retireBy() {
 var attributePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,99}$`)
 
 func (c *checker) unit() {
-	u := c.plan.Unit
-	name, attribute := strings.CutPrefix(string(u), "attribute:")
+	c.isUnit("unit", c.plan.Unit)
+}
+
+func (c *checker) isUnit(path string, u Unit) {
+	name, attribute := u.Attribute()
 	if u == User || u == Request || attribute && attributePattern.MatchString(name) {
 		return
 	}
-	c.wrong("unit", "use user, request or attribute:NAME, such as attribute:account", "%q is not a unit", u)
+	c.wrong(path, "use user, request or attribute:NAME, such as attribute:account", "%q is not a unit", u)
 }
 
 func (c *checker) values() {

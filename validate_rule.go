@@ -22,6 +22,10 @@ func (c *checker) rules(path string, rules, together []Rule) bool {
 
 func (c *checker) rule(path string, r Rule) {
 	subjects := 0
+	if r.Share != nil {
+		c.wrong(path+".share", "give the share a name with rampart segment apply, and name that segment here", "a share belongs into a segment")
+		return
+	}
 	for _, is := range []bool{r.Segment != "", r.Attribute != "", len(r.Keys) > 0} {
 		if is {
 			subjects++

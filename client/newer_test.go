@@ -14,8 +14,11 @@ func TestNewerDocumentsServeOff(t *testing.T) {
 	cases := map[string]string{
 		"a rule with an unknown field":  `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"where":[{"attribute":"age","atLeast":18}]}`,
 		"an unknown hash version":       `{"format":1,"name":"checkout-v2","hashVersion":2,"exposure":100,"off":false,"on":true}`,
-		"a newer format":                `{"format":2,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true}`,
+		"a newer format":                `{"format":3,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true}`,
 		"rules that are no list":        `{"format":2,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"include":{"any":[]}}`,
+		"a layer with an unknown field": `{"format":2,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"layer":{"name":"page","to":100,"nested":"x"}}`,
+		"a layer without slots":         `{"format":2,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"layer":{"name":"page"}}`,
+		"an unknown exception":          `{"format":2,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"except":[{"cohort":"x"}]}`,
 		"an unknown unit":               `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":100,"off":false,"on":true,"unit":"household"}`,
 		"what is no JSON":               `exposure: 100`,
 		"an exposure beyond everybody":  `{"format":1,"name":"checkout-v2","hashVersion":1,"exposure":101,"off":false,"on":true}`,

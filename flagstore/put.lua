@@ -12,10 +12,12 @@ local function same(a, b)
 end
 
 -- wider is true unless the new document exposes nobody, or nobody whom the old one does not.
+-- What another layer or other exceptions come to is not looked into.
 local function wider(new, old)
   local exposure = tonumber(new.exposure) or 100
   if exposure == 0 and not new.include then return false end
   if exposure > (tonumber(old.exposure) or 0) or not same(new.where, old.where) then return true end
+  if not same(new.except, old.except) or not same(new.layer, old.layer) then return true end
   return new.include and not same(new.include, old.include)
 end
 

@@ -161,7 +161,7 @@ var prefilled = map[reflect.Type]any{
 
 // zeroMeans are the keys whose 0 is meant. Elsewhere a 0 would be taken for a key
 // that was left out, and give the default without a word.
-var zeroMeans = []string{"count", "percent", "hold", "for", "bake", "min", "max", "margin", "share", "shadow", "expire", "good", "improve", "maxRise", "over", "by", "upTo"}
+var zeroMeans = []string{"count", "percent", "hold", "for", "bake", "min", "max", "margin", "share", "from", "shadow", "expire", "good", "improve", "maxRise", "over", "by", "upTo"}
 
 func (d *decoder) zero(path, key string, n ast.Node, v reflect.Value, index int) {
 	f := v.Field(index)

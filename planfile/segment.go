@@ -12,15 +12,18 @@ var segmentForm = form{"segment", MaxSegmentBytes, "begin with name, and give it
 type segment struct {
 	Name    string         `json:"name"`
 	Purpose string         `json:"purpose"`
+	Holdout bool           `json:"holdout"`
 	Rules   []rampart.Rule `json:"rules"`
 	Keys    []string       `json:"keys"`
 }
 
 func (s segment) document() rampart.Segment {
-	return rampart.Segment{Format: rampart.FlagFormat, Name: s.Name, Purpose: s.Purpose, Rules: s.Rules, Keys: s.Keys}
+	g := rampart.Segment{Name: s.Name, Purpose: s.Purpose, Holdout: s.Holdout, Rules: s.Rules, Keys: s.Keys}
+	g.Format = g.NeedsFormat()
+	return g
 }
 
-// ReadSegment is [Read] for the file of a segment: name, purpose, rules and keys.
+// ReadSegment is [Read] for the file of a segment: name, purpose, holdout, rules and keys.
 func ReadSegment(path string) (rampart.Segment, File, error) {
 	data, err := readBounded(path, segmentForm, "write its name, purpose, rules and keys as YAML")
 	if err != nil {

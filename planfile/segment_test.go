@@ -21,7 +21,7 @@ keys: [u1, "42"]
 `))
 	require.NoError(t, err)
 	require.Equal(t, rampart.Segment{
-		Format: rampart.FlagFormat, Name: "beta-testers", Purpose: "People who asked for it",
+		Format: 1, Name: "beta-testers", Purpose: "People who asked for it",
 		Rules: []rampart.Rule{{Attribute: "plan", In: []string{"pro", "team"}}}, Keys: []string{"u1", "42"},
 	}, got)
 }
@@ -55,4 +55,35 @@ func TestSegmentMayHaveAllTheKeysThatTheStoreTakes(t *testing.T) {
 	got, _, err := planfile.ParseSegment("s", []byte(b.String()))
 	require.NoError(t, err)
 	require.Len(t, got.Keys, rampart.MaxSegmentKeys)
+}
+
+func TestASegmentOfAShare(t *testing.T) {
+	got, _, err := planfile.ParseSegment("holdout.yaml", []byte(`
+name: holdout-2027
+holdout: true
+rules:
+  - share: {from: 0, to: 2.5}
+  - share: {salt: pepper, unit: "attribute:account", from: 97, to: 100}
+`))
+	require.NoError(t, err)
+	require.Equal(t, rampart.Segment{Format: 2, Name: "holdout-2027", Holdout: true, Rules: []rampart.Rule{
+		{Share: &rampart.Share{To: 250}},
+		{Share: &rampart.Share{Salt: "pepper", Unit: rampart.AttributeUnit("account"), From: 9700, To: rampart.Full}},
+	}}, got)
+}
+
+func TestSharesThatAreWrong(t *testing.T) {
+	for rule, want := range map[string]string{
+		"{share: {from: 5, to: 5}}":                  "rules[0].share.to: 5 % is not above 5 %",
+		"{share: {to: 101}}":                         "rules[0].share.to: 101 % is not a share",
+		"{share: {to: 5, unit: household}}":          `rules[0].share.unit: "household" is not a unit`,
+		"{share: {to: 5}, keys: [a]}":                "rules[0]: is a share and something else",
+		"{share: {to: 5, salt: \"a\\nb\"}}":          `rules[0].share.salt: "a\nb" cannot be a salt`,
+		"{segment: internal, share: {to: 5}}":        "rules[0].segment: a segment may not name another one",
+		"{share: {to: 5, percent: 3}}":               "rules[0].share.percent: is not a key of a segment here",
+		"{attribute: plan, in: [a], share: {to: 5}}": "rules[0]: is a share and something else",
+	} {
+		_, _, err := planfile.ParseSegment("s.yaml", []byte("name: s\nrules: ["+rule+"]\n"))
+		require.ErrorContains(t, err, want, rule)
+	}
 }

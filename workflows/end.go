@@ -96,6 +96,8 @@ func (l *launch) baseline(ctx workflow.Context, s *stop) error {
 func (l *launch) baselineDocument(ctx workflow.Context) rampart.Flag {
 	f := l.document(ctx, 0)
 	f.Include, f.Where, f.Launch, f.Phase, f.Lease, f.Lifecycle = nil, nil, "", "", 0, rampart.Created
+	f.Layer = nil // its slots are free again
+	f.Format = f.NeedsFormat()
 	return f
 }
 

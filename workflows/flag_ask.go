@@ -140,7 +140,8 @@ func (f *flag) lift(ctx workflow.Context, a rampart.Ask) (rampart.Flag, error) {
 }
 
 func baselineOf(doc rampart.Flag) rampart.Flag {
-	doc.Exposure, doc.Shadow, doc.Include, doc.Where, doc.Launch, doc.Phase, doc.Lease = 0, 0, nil, nil, "", "", 0
+	doc.Exposure, doc.Shadow, doc.Include, doc.Where, doc.Layer, doc.Launch, doc.Phase, doc.Lease = 0, 0, nil, nil, nil, "", "", 0
+	doc.Format = doc.NeedsFormat()
 	return doc
 }
 

@@ -210,7 +210,7 @@ func (l *launch) finish(ctx workflow.Context) (rampart.Outcome, error) {
 // document returns the flag as it is to be at an exposure in the current stage.
 func (l *launch) document(ctx workflow.Context, percent rampart.Percent) rampart.Flag {
 	f := l.flag
-	f.Format, f.Exposure, f.Launch, f.Phase, f.Lifecycle = rampart.FlagFormat, percent, l.id, l.phase, rampart.Ramping
+	f.Exposure, f.Launch, f.Phase, f.Lifecycle = percent, l.id, l.phase, rampart.Ramping
 	f.Off, f.On, f.Unit = l.plan.Values[0], l.plan.Values[1], l.plan.Unit
 	f.Owner, f.Purpose, f.RetireBy, f.Type = l.plan.Owner, l.plan.Purpose, l.plan.RetireBy, l.plan.Type
 	f.Include, f.Where, f.Shadow = nil, nil, 0
@@ -220,7 +220,10 @@ func (l *launch) document(ctx workflow.Context, percent rampart.Percent) rampart
 			f.Include = append(f.Include, s.Include...)
 		}
 	}
-	f.HighWater = max(f.HighWater, percent)
+	if l.baking { // everybody is exposed, those of other slots too
+		f.Layer = nil
+	}
+	f.HighWater, f.Format = max(f.HighWater, percent), f.NeedsFormat()
 	f.ChangedAt, f.ChangedBy, f.Lease = workflow.Now(ctx).UnixMilli(), l.startedBy, 0
 	return f
 }
