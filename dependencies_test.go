@@ -19,6 +19,7 @@ var rooms = map[string][]string{
 	"gates":      {"", "evidence"},
 	"flagstore":  {""},
 	"client":     {"", "flagstore"},
+	"console":    {"", "client", "flagstore"},
 	"activities": {"", "gates", "flagstore"},
 	"workflows":  {"", "activities", "gates"},
 	"starter":    {"", "workflows", "activities", "flagstore"},
@@ -33,7 +34,9 @@ var owners = map[string][]string{
 	"github.com/prometheus/common":            {"gates"},
 	"github.com/nicholas-fedor/shoutrrr":      {"worker"},
 	"github.com/goccy/go-yaml":                {"planfile"},
-	"github.com/spf13/":                       {"cmd", "worker", "starter", "bench", "chaos", "examples", "internal"},
+	"github.com/rs/cors":                      {"console"},
+	"golang.org/x/time":                       {"console"},
+	"github.com/spf13/":                       {"cmd", "worker", "starter", "console", "bench", "chaos", "examples", "internal"},
 	"google.golang.org/grpc":                  {"gates", "worker", "starter", "cmd", "internal"},
 }
 

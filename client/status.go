@@ -65,3 +65,10 @@ func (c *Client) describe(f *Flag, s *Status) {
 		s.LeasesEnded++
 	}
 }
+
+// Revision returns the revision up to which changes are applied.
+func (c *Client) Revision() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.position.revision
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/gates"
+	"github.com/rampart-dev/rampart/internal/logs"
 	"github.com/rampart-dev/rampart/internal/settings"
 	"github.com/rampart-dev/rampart/starter"
 )
@@ -54,8 +55,8 @@ type Config struct {
 
 // The formats of the log.
 const (
-	LogJSON    = "json"
-	LogConsole = "console"
+	LogJSON    = logs.JSON
+	LogConsole = logs.Console
 )
 
 // Bind adds a flag for each setting of the worker itself that is no secret, and

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/console"
 	"github.com/rampart-dev/rampart/internal/settings"
 	"github.com/rampart-dev/rampart/starter"
 	"github.com/rampart-dev/rampart/worker"
@@ -123,7 +124,7 @@ func TestReferenceListsEverySetting(t *testing.T) {
 	require.NoError(t, err)
 	page := string(b)
 	for name, all := range map[string][]settings.Setting{
-		"parts": new(starter.Options).Settings(), "worker": new(worker.Config).Settings(),
+		"parts": new(starter.Options).Settings(), "worker": new(worker.Config).Settings(), "console": new(console.Config).Settings(),
 	} {
 		begin, end := "<!-- settings: "+name+" -->\n", "<!-- end -->"
 		before, rest, found := strings.Cut(page, begin)

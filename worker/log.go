@@ -3,9 +3,8 @@ package worker
 import (
 	"go.temporal.io/sdk/log"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
-	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/logs"
 )
 
 // newLog returns the log of a process, on stderr.
@@ -13,26 +12,7 @@ func newLog(c Config) (*zap.Logger, error) {
 	if c.Log != nil {
 		return c.Log, nil
 	}
-	level, err := zap.ParseAtomicLevel(c.LogLevel)
-	if err != nil {
-		return nil, rampart.Errorf(rampart.Invalid, "%q is no level of the log", c.LogLevel)
-	}
-	z := zap.NewProductionConfig()
-	z.Level = level
-	z.DisableCaller = true // most lines come by way of the SDK, whose place in its code says nothing
-	z.DisableStacktrace = true
-	z.EncoderConfig.TimeKey = "time"
-	z.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	if c.LogFormat == LogConsole {
-		z.Encoding = "console"
-		z.EncoderConfig.EncodeLevel = zapcore.CapitalLevelEncoder
-		z.EncoderConfig.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
-	}
-	l, err := z.Build()
-	if err != nil {
-		return nil, rampart.Errorf(rampart.Unexpected, "the log cannot be written").Because(err)
-	}
-	return l, nil
+	return logs.New(c.LogFormat, c.LogLevel)
 }
 
 // sdkLog hands what the SDK logs to the process's log.

@@ -21,39 +21,40 @@ import (
 
 // answers are what commands print with -o json.
 var answers = map[string]reflect.Type{
-	"rampart setup":         reflect.TypeFor[starter.Ready](),
-	"rampart sweep":         reflect.TypeFor[allowed](),
-	"rampart version":       reflect.TypeFor[build](),
-	"rampart plan check":    reflect.TypeFor[checked](),
-	"rampart plan power":    reflect.TypeFor[powered](),
-	"rampart plan show":     reflect.TypeFor[rampart.Plan](),
-	"rampart simulate":      reflect.TypeFor[simulated](),
-	"rampart start":         reflect.TypeFor[begun](),
-	"rampart list":          reflect.TypeFor[[]starter.Row](),
-	"rampart status":        reflect.TypeFor[status](),
-	"rampart watch":         reflect.TypeFor[rampart.Progress](),
-	"rampart why":           reflect.TypeFor[starter.Account](),
-	"rampart evidence":      reflect.TypeFor[starter.Evidence](),
-	"rampart approve":       reflect.TypeFor[starter.Consent](),
-	"rampart reject":        reflect.TypeFor[asked](),
-	"rampart pause":         reflect.TypeFor[asked](),
-	"rampart resume":        reflect.TypeFor[asked](),
-	"rampart advance":       reflect.TypeFor[asked](),
-	"rampart acknowledge":   reflect.TypeFor[asked](),
-	"rampart amend":         reflect.TypeFor[rampart.Amended](),
-	"rampart turn-back":     reflect.TypeFor[asked](),
-	"rampart kill":          reflect.TypeFor[killed](),
-	"rampart restore":       reflect.TypeFor[rampart.Flag](),
-	"rampart flag create":   reflect.TypeFor[rampart.Flag](),
-	"rampart flag set":      reflect.TypeFor[rampart.Flag](),
-	"rampart flag disable":  reflect.TypeFor[rampart.Flag](),
-	"rampart flag get":      reflect.TypeFor[flagstore.Entry](),
-	"rampart flag list":     reflect.TypeFor[[]flagstore.Entry](),
-	"rampart flag history":  reflect.TypeFor[[]rampart.Event](),
-	"rampart flag decide":   reflect.TypeFor[decided](),
-	"rampart segment apply": reflect.TypeFor[rampart.Segment](),
-	"rampart segment get":   reflect.TypeFor[rampart.Segment](),
-	"rampart segment list":  reflect.TypeFor[[]rampart.Segment](),
+	"rampart setup":             reflect.TypeFor[starter.Ready](),
+	"rampart sweep":             reflect.TypeFor[allowed](),
+	"rampart version":           reflect.TypeFor[build](),
+	"rampart plan check":        reflect.TypeFor[checked](),
+	"rampart plan power":        reflect.TypeFor[powered](),
+	"rampart plan show":         reflect.TypeFor[rampart.Plan](),
+	"rampart simulate":          reflect.TypeFor[simulated](),
+	"rampart start":             reflect.TypeFor[begun](),
+	"rampart list":              reflect.TypeFor[[]starter.Row](),
+	"rampart status":            reflect.TypeFor[status](),
+	"rampart watch":             reflect.TypeFor[rampart.Progress](),
+	"rampart why":               reflect.TypeFor[starter.Account](),
+	"rampart evidence":          reflect.TypeFor[starter.Evidence](),
+	"rampart approve":           reflect.TypeFor[starter.Consent](),
+	"rampart reject":            reflect.TypeFor[asked](),
+	"rampart pause":             reflect.TypeFor[asked](),
+	"rampart resume":            reflect.TypeFor[asked](),
+	"rampart advance":           reflect.TypeFor[asked](),
+	"rampart acknowledge":       reflect.TypeFor[asked](),
+	"rampart amend":             reflect.TypeFor[rampart.Amended](),
+	"rampart turn-back":         reflect.TypeFor[asked](),
+	"rampart kill":              reflect.TypeFor[killed](),
+	"rampart restore":           reflect.TypeFor[rampart.Flag](),
+	"rampart flag create":       reflect.TypeFor[rampart.Flag](),
+	"rampart flag set":          reflect.TypeFor[rampart.Flag](),
+	"rampart flag disable":      reflect.TypeFor[rampart.Flag](),
+	"rampart flag get":          reflect.TypeFor[flagstore.Entry](),
+	"rampart flag list":         reflect.TypeFor[[]flagstore.Entry](),
+	"rampart flag history":      reflect.TypeFor[[]rampart.Event](),
+	"rampart flag decide":       reflect.TypeFor[decided](),
+	"rampart segment apply":     reflect.TypeFor[rampart.Segment](),
+	"rampart segment get":       reflect.TypeFor[rampart.Segment](),
+	"rampart segment list":      reflect.TypeFor[[]rampart.Segment](),
+	"rampart console token new": reflect.TypeFor[madeToken](),
 }
 
 // TestReference holds docs/reference/cli.md to the commands: what stands there
@@ -93,7 +94,7 @@ func between(t *testing.T, text, mark, content string) string {
 // describe writes a command and those below it.
 func describe(t *testing.T, b *strings.Builder, c *cobra.Command, r *shaper) {
 	t.Helper()
-	if c.HasParent() && c.Runnable() && !c.HasAvailableSubCommands() {
+	if c.HasParent() && c.Runnable() && (!c.HasAvailableSubCommands() || c.LocalFlags().HasAvailableFlags()) {
 		fmt.Fprintf(b, "### %s\n\n", c.CommandPath())
 		if c.Long != "" {
 			fmt.Fprintf(b, "%s\n\n", strings.ReplaceAll(c.Long, "\n  ", "\n    "))
