@@ -123,8 +123,20 @@ FOR  := 10m
 SEED := 1
 
 .PHONY: chaos
-chaos: deps ## kill every part again and again while launches are walked; FOR=10m, SEED=1
+chaos: deps ## kill every part again and again while launches are walked, then chaos-readers; FOR=10m, SEED=1
 	go run ./chaos -for $(FOR) -seed $(SEED) -out out/chaos.md
+	@$(MAKE) --no-print-directory chaos-readers
+
+# make chaos-readers ROUNDS=100 SEED=7 REPORT=docs/chaos/readers.md
+ROUNDS  := 20
+READERS := 40
+COPIES  := 40
+REPORT  := out/chaos-readers.md
+
+.PHONY: chaos-readers
+chaos-readers: deps ## break what lies between flags and readers, beside the usual policies; ROUNDS=20, some minutes
+	go test -count=1 -timeout=0 -v -run '^TestNoReaderGoesBack$$' ./chaos/readers \
+		-rounds $(ROUNDS) -empties $(ROUNDS) -readers $(READERS) -copies $(COPIES) -seed $(SEED) -report '$(abspath $(REPORT))'
 
 .PHONY: demo
 demo: deps build ## walk three launches on the whole stack, some four minutes; CI=1 ends by itself
@@ -138,8 +150,9 @@ model: deps ## walk launches at random and hold each against the law; N=100000, 
 	go test -count=1 -timeout=0 -v -run '^TestModel$$' ./workflows -model $(N)
 
 .PHONY: mutants
-mutants: deps ## seed defects one by one, and see the model find each; some minutes
+mutants: deps ## seed defects one by one, and see the model, or the readers' witness, find each; some minutes
 	go test -count=1 -timeout=30m -v -tags mutants -run '^TestMutants$$' ./workflows
+	go test -count=1 -timeout=30m -v -tags mutants -run '^TestMutants$$' ./chaos/readers
 
 .PHONY: clean
 clean: ## remove everything that these targets made

@@ -76,7 +76,7 @@ func loadBootstrap(file, environment string) (b bootstrap, err error) {
 	return b, nil
 }
 
-// writeBootstraps keeps the file up to date, and writes it once more at the end.
+// writeBootstraps keeps the file up to date.
 func (c *Client) writeBootstraps(ctx context.Context) {
 	if c.options.Bootstrap == "" {
 		<-ctx.Done()
@@ -85,16 +85,24 @@ func (c *Client) writeBootstraps(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			select {
-			case <-c.changed:
-				c.writeBootstrap()
-			default:
-			}
 			return
 		case <-c.changed:
 			c.writeBootstrap()
 			pause(ctx, bootstrapEvery)
 		}
+	}
+}
+
+// writeLastBootstrap writes the file once more if it is behind. It comes after
+// everything that follows the store has ended: what came meanwhile was served, and the
+// next process must know it.
+func (c *Client) writeLastBootstrap() {
+	select {
+	case <-c.changed:
+		if c.options.Bootstrap != "" {
+			c.writeBootstrap()
+		}
+	default:
 	}
 }
 

@@ -237,6 +237,7 @@ func (c *Client) Close() error {
 		close(c.ended)
 		c.stop()
 		c.done.Wait()
+		c.writeLastBootstrap()
 		c.unregister()
 		c.leave()
 		if c.closing != nil {

@@ -2,12 +2,11 @@ package redistest
 
 import (
 	"bufio"
-	"io"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A Party is who connects to a server. It is told from the first thing it says.
@@ -20,6 +19,20 @@ const (
 	Sentinels Party = "sentinels" // begin with anything else
 )
 
+// A Line is a connection through a proxy, as far as it has said who it is.
+type Line struct {
+	Party  Party
+	User   string // of Redis; empty: the default one
+	Listen bool   // it has subscribed
+}
+
+// A Fate is what becomes of a line.
+type Fate struct {
+	End    bool          // now, and it is not let through
+	Starve bool          // what the server says is swallowed from now on, until the line ends
+	Late   time.Duration // so much later comes what the server says
+}
+
 // A Proxy stands before a server and can cut it off, from everybody or from some.
 type Proxy struct {
 	listener net.Listener
@@ -27,7 +40,8 @@ type Proxy struct {
 	mu    sync.Mutex
 	to    string
 	cut   []Party
-	lines map[net.Conn]Party
+	treat func(Line) Fate
+	lines map[*line]struct{}
 }
 
 // StartProxy starts a proxy that leads nowhere yet.
@@ -37,7 +51,7 @@ func StartProxy(t testing.TB) *Proxy {
 	if err != nil {
 		t.Fatalf("redistest: %v", err)
 	}
-	p := &Proxy{listener: l, lines: map[net.Conn]Party{}}
+	p := &Proxy{listener: l, lines: map[*line]struct{}{}}
 	var all sync.WaitGroup
 	all.Go(func() {
 		for {
@@ -68,18 +82,24 @@ func (p *Proxy) Cut(whose ...Party) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = append(p.cut, whose...)
-	for conn, party := range p.lines {
-		if slices.Contains(whose, party) {
-			_ = conn.Close()
-		}
-	}
+	p.endDoomed()
 }
 
-// Mend lets everybody through again.
+// Mend lets everybody through again whom [Proxy.Cut] has cut off.
 func (p *Proxy) Mend() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = nil
+}
+
+// Treat gives each line its fate, those that are there and those to come; nil leaves
+// them in peace. It returns how many lines it has ended. What becomes of a line over
+// TLS is told by its party alone.
+func (p *Proxy) Treat(fate func(Line) Fate) (ended int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.treat = fate
+	return p.endDoomed()
 }
 
 // Lead tells to which server new connections lead. Old ones stay where they are.
@@ -93,13 +113,14 @@ func (p *Proxy) Lead(to string) {
 const unknown Party = "unknown"
 
 func (p *Proxy) serve(conn net.Conn) {
-	defer p.forget(conn)
-	if !p.admit(conn, unknown) {
+	l := &line{conn: conn}
+	defer p.forget(l)
+	if !p.admit(l, Line{Party: unknown}) {
 		return
 	}
 	in := bufio.NewReader(conn)
-	party, said, err := introduction(in)
-	if err != nil || !p.admit(conn, party) {
+	who, said, err := introduction(in)
+	if err != nil || !p.admit(l, who) {
 		return
 	}
 	p.mu.Lock()
@@ -109,59 +130,53 @@ func (p *Proxy) serve(conn net.Conn) {
 	if err != nil {
 		return
 	}
-	defer p.forget(server)
-	if !p.admit(server, party) {
-		return
-	}
 	var back sync.WaitGroup
 	back.Go(func() {
-		_, _ = io.Copy(conn, server)
+		p.answer(l, server)
 		_ = conn.Close()
 	})
-	_, _ = io.Copy(server, io.MultiReader(strings.NewReader(said), in))
+	if _, err := server.Write(said); err == nil {
+		p.ask(l, in, server, who.Party == Clients && said != nil)
+	}
 	_ = server.Close()
 	back.Wait()
 }
 
-// admit notes a connection of a party, unless that is cut off.
-func (p *Proxy) admit(conn net.Conn, party Party) bool {
+// admit notes whose line it is, and reports whether it may go on.
+func (p *Proxy) admit(l *line, who Line) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.lines[conn] = party
-	return p.to != "" && !slices.Contains(p.cut, party)
+	l.Line = who
+	p.lines[l] = struct{}{}
+	return p.to != "" && !p.fate(l).End
 }
 
-func (p *Proxy) forget(conn net.Conn) {
-	_ = conn.Close()
+// fate returns what becomes of a line. The caller holds p.mu.
+func (p *Proxy) fate(l *line) Fate {
+	f := Fate{End: slices.Contains(p.cut, l.Party)}
+	if p.treat != nil && !f.End {
+		f = p.treat(l.Line)
+	}
+	l.starved = l.starved || f.Starve
+	f.Starve = l.starved
+	return f
+}
+
+// endDoomed ends the lines whose fate it is. The caller holds p.mu.
+func (p *Proxy) endDoomed() (ended int) {
+	for l := range p.lines {
+		if p.fate(l).End && !l.ended {
+			l.ended = true
+			_ = l.conn.Close()
+			ended++
+		}
+	}
+	return ended
+}
+
+func (p *Proxy) forget(l *line) {
+	_ = l.conn.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.lines, conn)
-}
-
-// handshake is the byte with which TLS begins. Who is behind it cannot be told.
-const handshake = 0x16
-
-// introduction reads the first command as far as its name: "*1", "$4", "PING", or
-// "PING" alone.
-func introduction(in *bufio.Reader) (party Party, said string, err error) {
-	if first, err := in.Peek(1); err != nil || first[0] == handshake {
-		return Clients, "", err
-	}
-	for {
-		part, err := in.ReadString('\n')
-		said += part
-		if err != nil {
-			return unknown, said, err
-		}
-		word := strings.ToUpper(strings.TrimSpace(part))
-		switch {
-		case strings.HasPrefix(word, "*"), strings.HasPrefix(word, "$"):
-		case word == "HELLO":
-			return Clients, said, nil
-		case word == "PING":
-			return Replicas, said, nil
-		default:
-			return Sentinels, said, nil
-		}
-	}
+	delete(p.lines, l)
 }

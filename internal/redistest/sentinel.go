@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -121,6 +122,22 @@ func (w *Watched) Failover() {
 			return now != "" && now != before, now
 		})
 	}
+}
+
+// RestartEmpty ends the server that is primary now, and starts it again as a primary
+// that has lost everything; its replica then loses everything as well. Whatever is to
+// happen while it is away happens in between.
+func (w *Watched) RestartEmpty(primary *Node, meanwhile func()) {
+	w.t.Helper()
+	if i := slices.Index(primary.args, "--replicaof"); i >= 0 { // it was promoted since
+		primary.args = slices.Delete(slices.Clone(primary.args), i, i+2)
+	}
+	primary.Kill()
+	if meanwhile != nil {
+		meanwhile()
+	}
+	primary.Restart()
+	w.AwaitReplica(primary)
 }
 
 // AwaitReplica waits until a primary has its replica.
