@@ -86,9 +86,7 @@ func (w *world) polled() bool {
 // anything, or where the usual policies show that the run was harmless.
 func (r results) judge(t *testing.T) {
 	t.Helper()
-	for _, v := range r.w.witness.Book.Violations() {
-		t.Errorf("%s: %s: %s", v.Rule, v.Flag, v.What)
-	}
+	r.w.tellBroken()
 	if t.Failed() {
 		t.Logf("the end of the story:\n%s", r.w.story.end(200))
 	}

@@ -145,10 +145,22 @@ func (w *world) awaits(what string, is func() (ok bool, last string)) {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.story.tell("gave up: %s: %s", what, last)
+			w.tellBroken()
 			w.t.Fatalf("not within %s: %s\nlast: %s\n%s", patience, what, last, w.story.end(60))
 		}
 		pause(w.t.Context(), 20*time.Millisecond)
+	}
+}
+
+// tellBroken fails the test for each time that the law was broken.
+func (w *world) tellBroken() {
+	w.t.Helper()
+	broken := w.witness.Book.Violations()
+	for _, v := range broken[:min(len(broken), 50)] {
+		w.t.Errorf("%s: %s: %s", v.Rule, v.Flag, v.What)
+	}
+	if len(broken) > 0 {
+		w.t.Errorf("the law was broken %d times", len(broken))
 	}
 }
 
