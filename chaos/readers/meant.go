@@ -59,6 +59,16 @@ func (m *Meant) Acked(version int64, at time.Time) {
 	}
 }
 
+// Lost tells that the store has forgotten all versions later than the one it has, or 0:
+// nobody can be behind of them.
+func (m *Meant) Lost(stored int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for n := len(m.acked); n > 0 && m.acked[n-1].version > stored; n-- {
+		m.acked = m.acked[:n-1]
+	}
+}
+
 // Leased tells that the lease of a version lasts until then at most.
 func (m *Meant) Leased(version int64, until time.Time) {
 	m.mu.Lock()

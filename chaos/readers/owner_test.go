@@ -130,6 +130,7 @@ func (o *owner) write(ctx context.Context) {
 			return
 		case errors.Is(err, flagstore.ErrLost):
 			o.forgotten("version %d of %s", o.acked, o.doc.Name)
+			o.meant.Lost(ack.Version)
 			o.acked = 0
 			o.next(ack.Version)
 		case errors.Is(err, flagstore.ErrStale), errors.Is(err, flagstore.ErrDrift):

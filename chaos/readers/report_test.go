@@ -137,7 +137,7 @@ func (r results) report() string {
 		fmt.Fprintf(&b, "| %s | %d | %d | **%d** | %d | %d of %d | %s |\n", k.what, k.readers, k.Seen, k.Back, k.Revived, k.wrong, k.readers*len(w.owners), k.Longest.Round(10*time.Millisecond))
 	}
 	fmt.Fprintf(&b, "\nEach copy shares the fate of the reader of its number, except for restarts. Staleness is how long somebody who could reach the store did not have what the store had acknowledged; "+
-		"what a failover takes is not in it. Readers that were cut off said so; the longest staleness that one reported is %s.\n", r.stale.Round(10*time.Millisecond))
+		"what a failover takes is not in it, nor what the store itself had forgotten. Readers that were cut off said so; the longest staleness that one reported is %s.\n", r.stale.Round(10*time.Millisecond))
 	fmt.Fprintf(&b, "\n| law | checks | broken |\n|---|--:|--:|\n")
 	for _, rule := range readers.Rules {
 		checked, broken := w.witness.Book.Checks(rule)

@@ -130,4 +130,10 @@ func TestWitnessMeasuresHowLongAReaderDidNotKnow(t *testing.T) {
 	w.Reaches("r", at(40))
 	saw(8, 41)
 	require.Equal(t, readers.Tally{Seen: 3, Longest: 13 * time.Second, Slowest: "r"}, w.Tally(at(50)), "less what it could not know")
+
+	m.Acked(9, at(60))
+	m.Lost(8)
+	m.Acked(10, at(90))
+	saw(10, 91)
+	require.Equal(t, 13*time.Second, w.Tally(at(91)).Longest, "the store itself had forgotten version 9")
 }
