@@ -45,8 +45,8 @@ func DecodeFlag(doc []byte) (Flag, error) {
 	return f, nil
 }
 
-// DecodeSegment reads a segment's document. With an error, Name, Version and
-// Removed are as much as could be read.
+// DecodeSegment reads a segment's document. With an error, Name, Version,
+// Removed and Holdout are as much as could be read.
 func DecodeSegment(doc []byte) (Segment, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(doc, &fields); err != nil {
@@ -58,7 +58,7 @@ func DecodeSegment(doc []byte) (Segment, error) {
 		err = fmt.Errorf("%d keys are more than %d", len(s.Keys), MaxSegmentKeys)
 	}
 	if err != nil {
-		return Segment{Name: s.Name, Version: s.Version, Removed: s.Removed}, fmt.Errorf("decode segment %s: %w", s.Name, err)
+		return Segment{Name: s.Name, Version: s.Version, Removed: s.Removed, Holdout: s.Holdout}, fmt.Errorf("decode segment %s: %w", s.Name, err)
 	}
 	return s, nil
 }

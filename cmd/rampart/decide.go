@@ -99,10 +99,14 @@ func whyDecided(d rampart.Decision, f rampart.Flag, broken error) string {
 			return "the document cannot be evaluated: " + broken.Error()
 		}
 		return "the document has what this reader does not know"
+	case rampart.ReasonHeldOut:
+		return "a rule of except matches: held out, in no arm"
 	case rampart.ReasonIncluded:
 		return "a rule of include matches; in no arm"
 	case rampart.ReasonNotEligible:
 		return "no rule of where matches; in no arm"
+	case rampart.ReasonNotInLayer:
+		return fmt.Sprintf("its slot is not one of the flag's in layer %s; in no arm", f.Layer)
 	case rampart.ReasonNoUnit:
 		return fmt.Sprintf("the subject lacks what the flag buckets by (%s), so the caller's default is served", f.Unit)
 	case rampart.ReasonOff:
