@@ -67,6 +67,7 @@ const (
 	ReasonOff             // nobody is exposed by bucket
 	ReasonSplit           // by bucket
 	ReasonFull            // everybody is exposed
+	ReasonCarried         // as the caller of the service decided for the same request
 )
 
 var reasonNames = [...]string{
@@ -75,6 +76,7 @@ var reasonNames = [...]string{
 	ReasonLeaseEnded: "LEASE_ENDED", ReasonUnsupportedRule: "UNSUPPORTED_RULE",
 	ReasonHeldOut: "HELD_OUT", ReasonIncluded: "INCLUDED", ReasonNotEligible: "NOT_ELIGIBLE",
 	ReasonNotInLayer: "NOT_IN_LAYER", ReasonOff: "OFF", ReasonSplit: "SPLIT", ReasonFull: "FULL",
+	ReasonCarried: "CARRIED",
 }
 
 // String returns the reason as it is logged: SPLIT, KILLED, ...

@@ -32,6 +32,7 @@ var standard = [...]struct{ reason, code string }{
 	ReasonOff:             {reason: "STATIC"},
 	ReasonSplit:           {reason: "SPLIT"},
 	ReasonFull:            {reason: "STATIC"},
+	ReasonCarried:         {reason: "TARGETING_MATCH"},
 }
 
 // Standard returns the reason as OpenFeature's specification names it.

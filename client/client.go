@@ -54,6 +54,9 @@ type Options struct {
 	// about; a quantile from before the launch, such as the 99th percentile, is right.
 	Most map[string]float64
 
+	// Signals say what is told of single requests, beside the counts.
+	Signals Signals
+
 	// Feed replaces the store, for tests and for relays.
 	Feed flagstore.Feed
 }
@@ -86,6 +89,7 @@ type Client struct {
 	changed   chan struct{} // wakes the writing of the bootstrap file
 	telemetry *telemetry
 	metrics   *metrics
+	sampling  *Flag // the operations flag; nil without observers
 	unknown   onceFor
 
 	stop   context.CancelFunc
@@ -119,6 +123,9 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 	c.names.Store(tableOf(nil))
 	c.telemetry = newTelemetry(o)
 	c.metrics = newMetrics(c)
+	if len(o.Signals.Observers) > 0 {
+		c.sampling = c.Flag(o.Signals.Sampling)
+	}
 	if c.feed == nil {
 		if c.feed, c.closing, err = openStore(o); err != nil {
 			return nil, err
@@ -152,6 +159,7 @@ func (o Options) withDefaults() (Options, error) {
 				WithHint("give a number above zero, such as the 99th percentile of the values before the launch")
 		}
 	}
+	o.Signals = o.Signals.withDefaults()
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -32,6 +32,8 @@ type counts struct {
 	phase   rampart.Phase
 	edges   []time.Duration
 	stripes []stripe
+
+	exemplars exemplars
 }
 
 type stripe struct {
@@ -65,13 +67,16 @@ func stripeIndex() int {
 // An outcome is what became of one request. What every flag needs of it is worked out
 // once.
 type outcome struct {
-	failed bool
-	took   time.Duration // negative: it says nothing
-	stripe int
+	request *Request
+	failed  bool
+	took    time.Duration // negative: it says nothing
+	stripe  int
 
-	edge int // of took, from 1; 0: not looked for yet
-	unit string
-	hash uint64 // of unit, where that is not empty
+	edge   int // of took, from 1; 0: not looked for yet
+	unit   string
+	hash   uint64 // of unit, where that is not empty
+	trace  string
+	traced bool // trace was looked for
 }
 
 // count counts the request on one flag that was decided for it.
@@ -98,6 +103,7 @@ func (o *outcome) count(s *seen) {
 	if s.arm != rampart.ArmNone && bucket != noBucket {
 		c.series.exposed.add(s.arm, bucket, o.hash)
 	}
+	o.exemplify(c, s.arm, bucket)
 }
 
 // bucketOf is [rampart.TelemetryBucket] of a unit whose hash is known: the upper half

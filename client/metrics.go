@@ -31,9 +31,10 @@ var (
 	readerFlags       = desc("rampart_reader_flags", "Flags, by how they are served.", "served")
 	readerResyncs     = desc("rampart_reader_resyncs_total", "Loads of everything after the first, by cause.", "cause")
 	readerDefaults    = desc("rampart_reader_defaults_total", "Decisions that served the caller's default, by reason.", "reason")
+	carriedDecisions  = desc("rampart_carried_decisions_total", "Decisions of flags that a trusted caller had decided, by what became of the caller's.", "result")
 	readerDescription = []*prometheus.Desc{
 		requestsTotal, requestDuration, exposedUnits, eventsTotal, eventValue,
-		readerStaleness, readerStale, readerRevision, readerFlags, readerResyncs, readerDefaults,
+		readerStaleness, readerStale, readerRevision, readerFlags, readerResyncs, readerDefaults, carriedDecisions,
 	}
 )
 
@@ -42,6 +43,7 @@ type metrics struct {
 	client   *Client
 	opened   time.Time
 	defaults [rampart.ReasonWrongType + 1]atomic.Uint64
+	carried  [len(joinNames)]atomic.Uint64
 
 	mu      sync.Mutex
 	resyncs map[string]uint64
@@ -113,6 +115,9 @@ func (m *metrics) collectReader(e exporter) {
 	for why := range m.defaults {
 		e.counter(readerDefaults, float64(m.defaults[why].Load()), rampart.Reason(why).String())
 	}
+	for result := range m.carried {
+		e.counter(carriedDecisions, float64(m.carried[result].Load()), joinNames[result])
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for cause, n := range m.resyncs {
@@ -162,13 +167,15 @@ func (e exporter) requests(c *counts) {
 		ok, failed := c.requests(arm, bucket, 0), c.requests(arm, bucket, 1)
 		if always || ok+failed > 0 {
 			e.counter(requestsTotal, float64(ok), flag, arm.String(), label, phase, "ok")
-			e.counter(requestsTotal, float64(failed), flag, arm.String(), label, phase, "error")
+			m, err := prometheus.NewConstMetric(requestsTotal, prometheus.CounterValue, float64(failed), flag, arm.String(), label, phase, "error")
+			e.send(withExemplars(m, err, c.exemplars.failed[arm][bucket].Load()))
 		}
 	})
 	for arm := rampart.ArmNone; arm < arms; arm++ {
 		count, sum, buckets := c.durations(arm)
 		if arm != rampart.ArmNone || count > 0 {
-			e.send(prometheus.NewConstHistogram(requestDuration, count, sum, buckets, flag, arm.String(), phase))
+			m, err := prometheus.NewConstHistogram(requestDuration, count, sum, buckets, flag, arm.String(), phase)
+			e.send(withExemplars(m, err, c.exemplars.slowOf(arm)...))
 		}
 	}
 }

@@ -1,8 +1,8 @@
 package client
 
 import (
-	"crypto/rand"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/rampart-dev/rampart"
@@ -15,14 +15,23 @@ import (
 // The outcome is error for a status of 500 and above and for a panic, which goes
 // on to whoever recovers it. A subject without a Request gets the trace id of the
 // traceparent header, or a random one, so that flags by request work.
+//
+// It is made for the edge: what callers say in Rampart's name in the baggage header is
+// not believed, and taken out, so that nothing behind believes it either.
+// [TrustingMiddleware] is for services behind.
 func Middleware(c *Client, subject func(*http.Request) rampart.Subject) func(http.Handler) http.Handler {
+	return TrustingMiddleware(c, nil, subject)
+}
+
+// TrustingMiddleware is [Middleware] which believes the baggage of those callers that
+// are trusted, as [Client.Receive] says. They must be services that authenticated
+// themselves, say by a certificate, or that a network lets through which users cannot
+// reach: whoever writes the baggage chooses the arm. Nil trusts nobody.
+func TrustingMiddleware(c *Client, trusted func(*http.Request) bool, subject func(*http.Request) rampart.Subject) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			s := subject(req)
-			if s.Request == "" {
-				s.Request = requestID(req)
-			}
-			ctx, r := c.Begin(req.Context(), s)
+			in := incoming(req, trusted)
+			ctx, r := c.Receive(req.Context(), subject(req), in)
 			observed := &response{ResponseWriter: w}
 			returned := false
 			// Without recover, so that the panic keeps its stack.
@@ -33,16 +42,38 @@ func Middleware(c *Client, subject func(*http.Request) rampart.Subject) func(htt
 				}
 				r.end(!returned || observed.status >= http.StatusInternalServerError, took)
 			}()
-			next.ServeHTTP(observed.as(w), req.WithContext(ctx))
+			req = req.WithContext(ctx)
+			if !in.Trusted {
+				strip(req)
+			}
+			next.ServeHTTP(observed.as(w), req)
 			returned = true
 		})
 	}
 }
 
-// requestID returns the trace id of a W3C traceparent, version-traceid-parent-flags.
-func requestID(req *http.Request) string {
-	if h := req.Header["Traceparent"]; len(h) == 1 && len(h[0]) >= 55 && h[0][2] == '-' && h[0][35] == '-' {
-		return h[0][3:35]
+// incoming looks the headers up by the names that the server gives them.
+func incoming(req *http.Request, trusted func(*http.Request) bool) Incoming {
+	in := Incoming{Baggage: req.Header["Baggage"]}
+	in.Trusted = trusted != nil && len(in.Baggage) > 0 && trusted(req)
+	if h := req.Header["Traceparent"]; len(h) == 1 {
+		in.Traceparent = h[0]
 	}
-	return rand.Text()
+	return in
+}
+
+// strip leaves the headers of the caller as they are, and gives the request its own.
+func strip(req *http.Request) {
+	if was := req.Header["Baggage"]; hasOurs(was) {
+		req.Header = req.Header.Clone()
+		setBaggage(req.Header, StripBaggage(was))
+	}
+}
+
+func setBaggage(h http.Header, baggage []string) {
+	if len(baggage) == 0 {
+		h.Del("Baggage")
+		return
+	}
+	h["Baggage"] = slices.Clone(baggage)
 }

@@ -25,6 +25,11 @@ type Request struct {
 	client  *Client
 	subject rampart.Subject
 	began   time.Time
+	trace   string   // of the caller, if it is kept
+	carried *carried // what a trusted caller has decided; nil: nothing
+
+	common   atomic.Pointer[Observation] // what observers are told besides decisions
+	sampling atomic.Uint32               // whether they are: unasked, sampledOut or sampledIn
 
 	shown atomic.Uint32 // of first, so many are set for good and may be read without the lock
 	mu    sync.Mutex    // guards what is below
@@ -134,7 +139,7 @@ func (r *Request) end(failed bool, took time.Duration) {
 	if was {
 		return
 	}
-	o := outcome{failed: failed, took: took, stripe: stripeIndex()}
+	o := outcome{request: r, failed: failed, took: took, stripe: stripeIndex()}
 	for i := range r.first[:r.shown.Load()] {
 		o.count(&r.first[i])
 	}
@@ -152,8 +157,8 @@ func (f *Flag) ask(ctx context.Context) (*live, answer) {
 	}
 	r := FromContext(ctx)
 	a := r.answer(l)
-	if r != nil && l.counts != nil {
-		r.note(l, a, &r.subject)
+	if r != nil && l.counts != nil && r.note(l, a, &r.subject) && len(f.client.options.Signals.Observers) > 0 {
+		r.observe(ctx, l, a)
 	}
 	return l, a
 }
@@ -161,6 +166,9 @@ func (f *Flag) ask(ctx context.Context) (*live, answer) {
 // answer decides without remembering.
 func (r *Request) answer(l *live) (a answer) {
 	a.on, a.arm, a.why = l.Ask(r.Subject())
+	if r != nil && r.carried != nil {
+		return r.carried.join(l, a)
+	}
 	return a
 }
 
