@@ -37,7 +37,7 @@ var owners = map[string][]string{
 	"github.com/rs/cors":                      {"console"},
 	"golang.org/x/time":                       {"console"},
 	"github.com/spf13/":                       {"cmd", "worker", "starter", "console", "bench", "chaos", "examples", "internal"},
-	"google.golang.org/grpc":                  {"gates", "worker", "starter", "cmd", "internal"},
+	"google.golang.org/grpc":                  {"gates", "worker", "starter", "cmd", "internal", "client"},
 }
 
 func TestDependencies(t *testing.T) {
@@ -76,6 +76,18 @@ func TestClientLinksNeitherTemporalNorThePrometheusAPI(t *testing.T) {
 	for _, dep := range strings.Fields(string(out)) {
 		require.False(t, strings.HasPrefix(dep, "go.temporal.io/"), dep)
 		require.False(t, strings.HasPrefix(dep, "github.com/prometheus/client_golang/api"), dep)
+	}
+}
+
+// A service pays for what it uses: those of gRPC, zap and OpenTelemetry are packages of
+// their own.
+func TestClientLinksWhatEveryServiceNeeds(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "./client").Output()
+	require.NoError(t, err)
+	for _, dep := range strings.Fields(string(out)) {
+		for _, library := range []string{"google.golang.org/grpc", "go.uber.org/zap", "go.opentelemetry.io/"} {
+			require.False(t, strings.HasPrefix(dep, library), dep)
+		}
 	}
 }
 
