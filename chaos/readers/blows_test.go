@@ -133,6 +133,7 @@ func (f *fates) isAway(i int) bool {
 
 // unreachable tells the witnesses that the store cannot be relied on for a while.
 func (w *world) unreachable() {
+	w.leftAt.Store(time.Now().UnixNano())
 	for _, r := range w.readers {
 		r.isAway()
 	}
@@ -142,6 +143,9 @@ func (w *world) unreachable() {
 		}
 	}
 }
+
+// left returns since when the store cannot have kept what it was found to have lost.
+func (w *world) left() time.Time { return time.Unix(0, w.leftAt.Load()) }
 
 // reachable tells them from when on readers can be expected to catch up.
 func (w *world) reachable() {

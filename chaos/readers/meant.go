@@ -25,10 +25,11 @@ type written struct {
 	until  time.Time // its lease lasts at most
 }
 
-// acked is a version that the store has acknowledged, and when.
+// acked is a version that the store has acknowledged: since when it had it, and until
+// when, if it has forgotten it.
 type acked struct {
 	version int64
-	at      time.Time
+	span
 }
 
 // A turn is one change of the kill register.
@@ -55,17 +56,19 @@ func (m *Meant) Acked(version int64, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if n := len(m.acked); n == 0 || m.acked[n-1].version < version {
-		m.acked = append(m.acked, acked{version, at})
+		m.acked = append(m.acked, acked{version, span{from: at}})
 	}
 }
 
-// Lost tells that the store has forgotten all versions later than the one it has, or 0:
-// nobody can be behind of them.
-func (m *Meant) Lost(stored int64) {
+// Lost tells that the store, from a moment on, had nothing later than a version, or than
+// nothing where that is 0. Nobody can be behind of what it has forgotten.
+func (m *Meant) Lost(stored int64, since time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for n := len(m.acked); n > 0 && m.acked[n-1].version > stored; n-- {
-		m.acked = m.acked[:n-1]
+	for i := len(m.acked) - 1; i >= 0 && m.acked[i].version > stored; i-- {
+		if a := &m.acked[i]; a.until.IsZero() {
+			a.until = since
+		}
 	}
 }
 
@@ -127,14 +130,19 @@ func (m *Meant) version(v int64) (w written, known bool) {
 	return written{}, false
 }
 
-// firstAfter returns when the store first had something later than a version; zero: it
-// never did.
-func (m *Meant) firstAfter(version int64) time.Time {
+// later returns when, of a time, the store had something later than a version.
+func (m *Meant) later(version int64, of span) (all []span) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	i := sort.Search(len(m.acked), func(i int) bool { return m.acked[i].version > version })
-	if i == len(m.acked) {
-		return time.Time{}
+	for _, a := range m.acked[i:] {
+		s := a.within(of)
+		if n := len(all); n > 0 && s.from.Before(all[n-1].until) {
+			s.from = all[n-1].until
+		}
+		if s.until.After(s.from) {
+			all = append(all, s)
+		}
 	}
-	return m.acked[i].at
+	return all
 }

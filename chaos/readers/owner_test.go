@@ -16,7 +16,7 @@ import (
 
 const (
 	// every is how often an owner does something on the average: twenty of them write
-	// some thirty times a second.
+	// some twenty times a second.
 	every = 700 * time.Millisecond
 	// lookEvery is how often an owner compares what is stored with what is meant, and
 	// sweepEvery how often somebody looks whether the store is empty. The product takes
@@ -130,7 +130,7 @@ func (o *owner) write(ctx context.Context) {
 			return
 		case errors.Is(err, flagstore.ErrLost):
 			o.forgotten("version %d of %s", o.acked, o.doc.Name)
-			o.meant.Lost(ack.Version)
+			o.meant.Lost(ack.Version, o.w.left())
 			o.acked = 0
 			o.next(ack.Version)
 		case errors.Is(err, flagstore.ErrStale), errors.Is(err, flagstore.ErrDrift):

@@ -59,6 +59,17 @@ type Witness struct {
 // A span is a time; an open one has no end yet.
 type span struct{ from, until time.Time }
 
+// within returns what of a span lies in another one, which is not open.
+func (s span) within(of span) span {
+	if s.from.Before(of.from) {
+		s.from = of.from
+	}
+	if s.until.IsZero() || s.until.After(of.until) {
+		s.until = of.until
+	}
+	return s
+}
+
 // memory is what one reader has answered for one flag.
 type memory struct {
 	last  Sight
@@ -169,23 +180,16 @@ func (w *Witness) spans(reader string) []span {
 // lags measures how long a reader did not have what the store had, though it could
 // have reached it. Who knew nothing did not serve what was old.
 func (w *Witness) lags(reader string, m *memory, meant *Meant, until time.Time) {
-	since := meant.firstAfter(m.last.Version)
-	if since.IsZero() || m.since.IsZero() {
+	if m.since.IsZero() {
 		return
 	}
-	if since.Before(m.since) {
-		since = m.since
-	}
-	lag := until.Sub(since)
-	for _, s := range w.spans(reader) {
-		from, to := s.from, s.until
-		if to.IsZero() || to.After(until) {
-			to = until
+	var lag time.Duration
+	for _, behind := range meant.later(m.last.Version, span{m.since, until}) {
+		lag += behind.until.Sub(behind.from)
+		for _, away := range w.spans(reader) {
+			off := away.within(behind)
+			lag -= max(0, off.until.Sub(off.from))
 		}
-		if from.Before(since) {
-			from = since
-		}
-		lag -= max(0, to.Sub(from))
 	}
 	if lag > w.longest {
 		w.longest, w.slowest = lag, reader

@@ -132,8 +132,13 @@ func TestWitnessMeasuresHowLongAReaderDidNotKnow(t *testing.T) {
 	require.Equal(t, readers.Tally{Seen: 3, Longest: 13 * time.Second, Slowest: "r"}, w.Tally(at(50)), "less what it could not know")
 
 	m.Acked(9, at(60))
-	m.Lost(8)
+	m.Lost(8, at(62))
 	m.Acked(10, at(90))
 	saw(10, 91)
 	require.Equal(t, 13*time.Second, w.Tally(at(91)).Longest, "the store itself had forgotten version 9")
+	m.Acked(11, at(100))
+	m.Acked(12, at(105))
+	m.Lost(0, at(110))
+	m.Acked(13, at(120))
+	require.Equal(t, 20*time.Second, w.Tally(at(130)).Longest, "twice ten seconds, and not what lies between")
 }
