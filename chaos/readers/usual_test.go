@@ -27,7 +27,7 @@ type record struct {
 	Version  int64           `json:"version"`
 	Exposure rampart.Percent `json:"exposure"`
 	Killed   bool            `json:"killed"`
-	Revision int64           `json:"revision"`
+	Revision int64           `json:"revision,omitempty"`
 }
 
 // usualScript writes a record with the next revision, and tells everybody.
@@ -56,12 +56,7 @@ func dialUsually(w *world, kind string, i int) *redis.Client {
 
 // put writes a record until it is acknowledged.
 func (u *usual) put(ctx context.Context, r record) {
-	text, err := json.Marshal(struct {
-		Flag     string          `json:"flag"`
-		Version  int64           `json:"version"`
-		Exposure rampart.Percent `json:"exposure"`
-		Killed   bool            `json:"killed"`
-	}{r.Flag, r.Version, r.Exposure, r.Killed})
+	text, err := json.Marshal(r)
 	for err == nil && ctx.Err() == nil {
 		if usualScript.Run(ctx, u.rdb, []string{usualFlags, usualRevision, usualChanges}, r.Flag, text).Err() == nil {
 			return
@@ -84,7 +79,7 @@ func (u *usual) keep(ctx context.Context, want record) {
 	}
 }
 
-// load returns all records, and the revision.
+// loadUsual returns all records, and the revision.
 func loadUsual(ctx context.Context, rdb *redis.Client) (all map[string]record, revision int64, err error) {
 	var fields *redis.MapStringStringCmd
 	var counted *redis.StringCmd
