@@ -233,7 +233,7 @@ func (w *world) settle() {
 func (w *world) agree() {
 	w.t.Helper()
 	w.awaits("all readers serve what is meant", func() (bool, string) {
-		differ := w.differs()
+		differ := w.differs(wrong)
 		return differ == "", differ
 	})
 	w.witness.Book.Check(true, readers.Whole, "-", "") // or the test has failed by now

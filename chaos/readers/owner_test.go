@@ -70,7 +70,11 @@ func (o *owner) live(ctx context.Context) {
 // keep looks after the flag, also while owners rest.
 func (o *owner) keep(ctx context.Context) {
 	for pause(ctx, lookEvery/2+rand.N(lookEvery)) { // #nosec G404 -- it spreads them
-		o.alone(func() { o.look(ctx) })
+		o.alone(func() {
+			if !o.w.still.Load() {
+				o.look(ctx)
+			}
+		})
 	}
 }
 

@@ -107,17 +107,22 @@ func (w *world) observe(ctx context.Context) {
 	}
 }
 
-// differs names a reader that does not serve what is meant; empty: all do.
-func (w *world) differs() string {
+// differs names a reader whose answer differs from what is meant; empty: none does.
+func (w *world) differs(differ func(got, want readers.Sight) bool) string {
 	for _, o := range w.owners {
 		want := o.wants()
 		for _, r := range w.readers {
-			if got, _ := w.witness.Last(r.name, want.Flag); got.Version != want.Version || got.Served != want.Served || got.Killed != want.Killed {
+			if got, _ := w.witness.Last(r.name, want.Flag); differ(got, want) {
 				return fmt.Sprintf("%s serves %+v, %+v is meant", r.name, got, want)
 			}
 		}
 	}
 	return ""
+}
+
+// wrong reports whether anything of an answer is not as it is meant.
+func wrong(got, want readers.Sight) bool {
+	return got.Version != want.Version || got.Served != want.Served || got.Killed != want.Killed
 }
 
 // endLeases lets every lease end while no reader can reach the store: it needs nobody to
@@ -131,15 +136,20 @@ func (w *world) endLeases() {
 			}
 		})
 	}
-	w.agree()
-	w.takeAway(w.readers)
+	w.still.Store(true) // what readers cannot hear of must not be written
 	for _, o := range w.owners {
-		o.order(func(o *owner, _ context.Context) {
+		o.order(func(o *owner, ctx context.Context) {
+			o.look(ctx)
 			if o.doc.Lease > 0 {
 				o.letGo()
 			}
 		})
 	}
+	w.awaits("all readers have what is stored", func() (bool, string) {
+		differ := w.differs(func(got, want readers.Sight) bool { return got.Version != want.Version || got.Killed != want.Killed })
+		return differ == "", differ
+	})
+	w.takeAway(w.readers)
 	w.agree()
 	w.bringBack(w.readers)
 }

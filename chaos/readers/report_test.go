@@ -39,7 +39,7 @@ func (w *world) results() results {
 	for _, o := range w.owners {
 		want := o.wants()
 		for _, reader := range w.readers {
-			if got, _ := w.witness.Last(reader.name, want.Flag); got.Version != want.Version || got.Served != want.Served || got.Killed != want.Killed {
+			if got, _ := w.witness.Last(reader.name, want.Flag); wrong(got, want) {
 				r.ours.wrong++
 			}
 		}

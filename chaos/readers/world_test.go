@@ -65,6 +65,7 @@ type world struct {
 	writes  atomic.Int64 // that were acknowledged
 	lost    atomic.Int64 // of which the store forgot
 	drifts  atomic.Int64
+	still   atomic.Bool  // owners do not even look after their flags
 	leftAt  atomic.Int64 // when the store was last about to lose something, ns
 	tolls   tolls
 	story   story
