@@ -47,6 +47,8 @@ test: deps ## run every test, on real Temporal, Redis, Prometheus and a browser
 	(cd deploy/devserver && $(test) ./acceptance) || status=1; \
 	echo 'cd deploy/check && $(test) ./...'; \
 	(cd deploy/check && $(test) ./...) || status=1; \
+	echo 'cd client/rampartotel && $(test) ./...'; \
+	(cd client/rampartotel && $(test) ./...) || status=1; \
 	echo 'cd acceptance/web && $(test) ./...'; \
 	(cd acceptance/web && $(test) ./...) || status=1; \
 	echo '$(if $(race),tests ran with the race detector,tests ran without the race detector, which needs cgo and a C compiler)'; \
@@ -66,6 +68,7 @@ check-modules:
 	go mod verify
 	cd deploy/devserver && go mod tidy -diff && go mod verify
 	cd deploy/check && go mod tidy -diff && go mod verify
+	cd client/rampartotel && go mod tidy -diff && go mod verify
 	cd acceptance/web && go mod tidy -diff && go mod verify
 	cd tools && go mod tidy -diff && go mod verify
 
@@ -74,6 +77,7 @@ check-vet:
 	go vet ./...
 	cd deploy/devserver && go vet ./...
 	cd deploy/check && go vet ./...
+	cd client/rampartotel && go vet ./...
 	cd acceptance/web && go vet ./...
 
 .PHONY: check-lint
@@ -81,6 +85,7 @@ check-lint:
 	$(tool) staticcheck ./...
 	cd deploy/devserver && go tool -modfile=../../tools/go.mod staticcheck ./...
 	cd deploy/check && go tool -modfile=../../tools/go.mod staticcheck ./...
+	cd client/rampartotel && go tool -modfile=../../tools/go.mod staticcheck ./...
 	cd acceptance/web && go tool -modfile=../../tools/go.mod staticcheck ./...
 
 # Workflow code must give the same answers on replay.
@@ -94,7 +99,7 @@ check-workflows:
 .PHONY: check-security
 check-security:
 	$(tool) gosec -quiet -exclude=G115,G204,G304,G602 -exclude-generated \
-		-exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=deploy/check -exclude-dir=acceptance/web -exclude-dir=tools ./...
+		-exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=deploy/check -exclude-dir=client/rampartotel -exclude-dir=acceptance/web -exclude-dir=tools ./...
 
 # Packages import one way only.
 .PHONY: check-rooms

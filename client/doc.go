@@ -32,4 +32,9 @@
 // duration of each request to the arm of every flag with a launch that was decided
 // for it. [Client.Track] does so for business events. Labels are bounded, and no
 // user, revision or version is among them.
+//
+// # Telling
+//
+// [Signals] and [LogHandler] tell of single requests, [Transport] and [TrustingMiddleware]
+// let services agree about one. Packages beside this one do so for gRPC, zap, OpenTelemetry.
 package client
