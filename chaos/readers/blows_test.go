@@ -2,6 +2,7 @@ package readers_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,7 +45,7 @@ func (w *world) round(empty bool) {
 		w.comeBackEmpty()
 	}
 	w.bringBack(away)
-	w.settle()
+	w.settle(w.readers)
 }
 
 // takeAway cuts readers off from the store altogether.
@@ -107,6 +108,7 @@ func (w *world) disturbSubscriptions() {
 		w.treat()
 	}
 	w.awaitWrites(100) // in calm for a while: whoever says STALE now has no reason
+	w.settle(slices.DeleteFunc(slices.Clone(w.readers), func(r *reader) bool { return w.fates.isAway(r.index) }))
 	w.fates.clear()
 	w.treat()
 }
@@ -220,24 +222,26 @@ func (w *world) comeBackEmpty() {
 	w.tolls.empties++
 }
 
-// settle lets owners rest until all readers agree.
-func (w *world) settle() {
+// settle lets owners rest until some readers, or all, agree.
+func (w *world) settle(who []*reader) {
 	w.t.Helper()
 	w.resting.Lock()
 	defer w.resting.Unlock()
-	w.agree()
-	w.witness.Settled()
+	w.agree(who)
+	if len(who) == len(w.readers) {
+		w.witness.Settled()
+	}
 }
 
-// agree waits until every reader serves every flag as it is meant.
-func (w *world) agree() {
+// agree waits until each of some readers serves every flag as it is meant.
+func (w *world) agree(who []*reader) {
 	w.t.Helper()
 	w.awaits("all readers serve what is meant", func() (bool, string) {
-		differ := w.differs(wrong)
+		differ := w.differs(who, wrong)
 		return differ == "", differ
 	})
 	w.witness.Book.Check(true, readers.Whole, "-", "") // or the test has failed by now
-	w.story.tell("all readers agree")
+	w.story.tell("%d readers agree", len(who))
 }
 
 // order has an owner do something out of its turn.

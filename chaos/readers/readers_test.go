@@ -34,7 +34,7 @@ func TestNoReaderGoesBack(t *testing.T) {
 	for _, run := range []func(context.Context){w.calm.watch, w.restoreAll, w.observe} {
 		all.Go(func() { run(ctx) })
 	}
-	w.settle()
+	w.settle(w.readers)
 	w.reachable()
 	for _, o := range w.owners {
 		all.Go(func() { o.live(ctx) })
@@ -107,11 +107,12 @@ func (w *world) observe(ctx context.Context) {
 	}
 }
 
-// differs names a reader whose answer differs from what is meant; empty: none does.
-func (w *world) differs(differ func(got, want readers.Sight) bool) string {
+// differs names one of some readers whose answer differs from what is meant; empty: none
+// does.
+func (w *world) differs(who []*reader, differ func(got, want readers.Sight) bool) string {
 	for _, o := range w.owners {
 		want := o.wants()
-		for _, r := range w.readers {
+		for _, r := range who {
 			if got, _ := w.witness.Last(r.name, want.Flag); differ(got, want) {
 				return fmt.Sprintf("%s serves %+v, %+v is meant", r.name, got, want)
 			}
@@ -146,11 +147,11 @@ func (w *world) endLeases() {
 		})
 	}
 	w.awaits("all readers have what is stored", func() (bool, string) {
-		differ := w.differs(func(got, want readers.Sight) bool { return got.Version != want.Version || got.Killed != want.Killed })
+		differ := w.differs(w.readers, func(got, want readers.Sight) bool { return got.Version != want.Version || got.Killed != want.Killed })
 		return differ == "", differ
 	})
 	w.takeAway(w.readers)
-	w.agree()
+	w.agree(w.readers)
 	w.bringBack(w.readers)
 }
 
