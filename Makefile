@@ -51,6 +51,8 @@ test: deps ## run every test, on real Temporal, Redis, Prometheus and a browser
 	(cd client/rampartotel && $(test) ./...) || status=1; \
 	echo 'cd acceptance/web && $(test) ./...'; \
 	(cd acceptance/web && $(test) ./...) || status=1; \
+	echo 'cd client/openfeature && $(test) ./...'; \
+	(cd client/openfeature && $(test) ./...) || status=1; \
 	echo '$(if $(race),tests ran with the race detector,tests ran without the race detector, which needs cgo and a C compiler)'; \
 	exit $$status
 
@@ -70,6 +72,7 @@ check-modules:
 	cd deploy/check && go mod tidy -diff && go mod verify
 	cd client/rampartotel && go mod tidy -diff && go mod verify
 	cd acceptance/web && go mod tidy -diff && go mod verify
+	cd client/openfeature && go mod tidy -diff && go mod verify
 	cd tools && go mod tidy -diff && go mod verify
 
 .PHONY: check-vet
@@ -79,6 +82,7 @@ check-vet:
 	cd deploy/check && go vet ./...
 	cd client/rampartotel && go vet ./...
 	cd acceptance/web && go vet ./...
+	cd client/openfeature && go vet ./...
 
 .PHONY: check-lint
 check-lint:
@@ -87,6 +91,7 @@ check-lint:
 	cd deploy/check && go tool -modfile=../../tools/go.mod staticcheck ./...
 	cd client/rampartotel && go tool -modfile=../../tools/go.mod staticcheck ./...
 	cd acceptance/web && go tool -modfile=../../tools/go.mod staticcheck ./...
+	cd client/openfeature && go tool -modfile=../../tools/go.mod staticcheck ./...
 
 # Workflow code must give the same answers on replay.
 .PHONY: check-workflows
@@ -99,7 +104,8 @@ check-workflows:
 .PHONY: check-security
 check-security:
 	$(tool) gosec -quiet -exclude=G115,G204,G304,G602 -exclude-generated \
-		-exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=deploy/check -exclude-dir=client/rampartotel -exclude-dir=acceptance/web -exclude-dir=tools ./...
+		-exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=deploy/check -exclude-dir=client/rampartotel -exclude-dir=client/openfeature -exclude-dir=acceptance/web -exclude-dir=tools ./...
+	cd client/openfeature && go tool -modfile=../../tools/go.mod gosec -quiet -exclude=G115 ./...
 
 # Packages import one way only.
 .PHONY: check-rooms

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,7 +29,17 @@ func TestSubjectOf(t *testing.T) {
 		},
 		{
 			name:    "what is no scalar is left out",
-			context: map[string]any{"tags": []any{"a"}, "address": map[string]any{"city": "Ulm"}, "nothing": nil, "odd": math.NaN()},
+			context: map[string]any{"tags": []any{"a"}, "nothing": nil, "odd": math.NaN(), "shape": struct{ Sides int }{3}, "nil": (*int)(nil)},
+		},
+		{
+			name:    "what an object has is named with a point",
+			context: map[string]any{"user": map[string]any{"plan": "gold", "address": map[string]string{"city": "Ulm"}}},
+			want:    rampart.Subject{Attributes: []rampart.Attr{{Name: "user.address.city", Value: "Ulm"}, {Name: "user.plan", Value: "gold"}}},
+		},
+		{
+			name:    "what is named in full stands first",
+			context: map[string]any{"user": map[string]any{"plan": "inner"}, "user.plan": "full"},
+			want:    rampart.Subject{Attributes: []rampart.Attr{{Name: "user.plan", Value: "full"}, {Name: "user.plan", Value: "inner"}}},
 		},
 		{
 			name:    "a string is an attribute",
@@ -40,9 +51,18 @@ func TestSubjectOf(t *testing.T) {
 	}
 }
 
+type (
+	plan  string
+	level int
+)
+
 func TestTheSameNumberIsTheSameText(t *testing.T) {
 	for want, same := range map[string][]any{
-		"true":                 {true},
+		"true":                 {true, new(true)},
+		"gold":                 {"gold", plan("gold"), new("gold")},
+		"7":                    {7, level(7), new(7)},
+		"2026-11-30T12:00:00Z": {time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)},
+		"0.1":                  {0.1, float32(0.1), json.Number("0.10")},
 		"":                     {""},
 		"0":                    {0, 0.0, math.Copysign(0, -1), json.Number("-0.0"), json.Number("-0")},
 		"1":                    {1, int8(1), uint16(1), 1.0, float32(1), json.Number("1"), json.Number("1.0"), json.Number("1e0")},
@@ -57,4 +77,16 @@ func TestTheSameNumberIsTheSameText(t *testing.T) {
 			require.Equal(t, want, text, "%T %v", property, property)
 		}
 	}
+}
+
+func TestAContextThatContainsItselfIsFollowedSoFarOnly(t *testing.T) {
+	loop := map[string]any{"plan": "gold"}
+	loop["again"] = loop
+	s := rampart.SubjectOf(map[string]any{"user": loop})
+	require.Equal(t, []rampart.Attr{
+		{Name: "user.again.again.again.plan", Value: "gold"},
+		{Name: "user.again.again.plan", Value: "gold"},
+		{Name: "user.again.plan", Value: "gold"},
+		{Name: "user.plan", Value: "gold"},
+	}, s.Attributes)
 }

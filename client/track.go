@@ -30,7 +30,7 @@ func (c *Client) Track(ctx context.Context, s *rampart.Subject, event string, va
 	switch mine := r.Subject(); {
 	case s == nil:
 		s = mine
-	case mine == nil || mine.Key != s.Key:
+	case !r.serves(s):
 		r = nil // what was decided in it was not decided for this subject
 	}
 	if s == nil || !c.telemetry.mayCount(event) {

@@ -1,0 +1,115 @@
+package openfeature
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"github.com/open-feature/go-sdk/openfeature"
+
+	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/client"
+)
+
+// subjects are used again, because an evaluation needs one only while it decides.
+var subjects = sync.Pool{New: func() any { return new(rampart.Subject) }}
+
+// resolve answers for a flag, read as a type. The caller's default stands wherever the
+// flag has no value of that type for the subject, and a panic, which only code of the
+// service's own can bring, is told as an error.
+func resolve[T any](ctx context.Context, p *Provider, flag string, def T, flat openfeature.FlattenedContext, as func(*rampart.Value) (T, bool)) (r openfeature.GenericResolutionDetail[T]) {
+	defer func() {
+		if v := recover(); v != nil {
+			r = openfeature.GenericResolutionDetail[T]{Value: def}
+			r.Reason, r.ResolutionError = openfeature.ErrorReason, openfeature.NewGeneralResolutionError(fmt.Sprintf("panic: %v", v))
+		}
+	}()
+	r.Value = def
+	flags := p.client.Load()
+	if flags == nil {
+		r.Reason, r.ResolutionError = openfeature.ErrorReason, openfeature.ProviderNotReadyError
+		return r
+	}
+	var request *client.Request
+	if ctx != nil {
+		request = client.FromContext(ctx)
+	}
+	s := subjects.Get().(*rampart.Subject)
+	subjectOf(s, request, flat)
+	a := flags.Answer(request, flag, s)
+	release(s)
+	if v, ok := client.Read(&a, as); ok {
+		r.Value = v
+	}
+	r.ProviderResolutionDetail = p.describe(&a)
+	return r
+}
+
+// subjectOf makes the subject that an evaluation is about, from its evaluation context
+// and, where it says nothing, from the request that it belongs to. Of somebody else
+// than the request's user, only the request is taken: flags that bucket by request
+// give the same answer throughout.
+func subjectOf(s *rampart.Subject, r *client.Request, properties map[string]any) {
+	s.Fill(properties)
+	mine := r.Subject()
+	if mine == nil {
+		return
+	}
+	if s.Request == "" {
+		s.Request = mine.Request
+	}
+	if s.Key == "" {
+		s.Key = mine.Key
+	}
+	if s.Key == mine.Key || mine.Key == "" {
+		s.Attributes = append(s.Attributes, mine.Attributes...)
+	}
+}
+
+// release keeps the room for attributes and nothing of what was in it.
+func release(s *rampart.Subject) {
+	clear(s.Attributes)
+	*s = rampart.Subject{Attributes: s.Attributes[:0]}
+	subjects.Put(s)
+}
+
+// object reads a value that has parts.
+func object(v *rampart.Value) (any, bool) {
+	raw, ok := v.JSON()
+	raw = bytes.TrimLeft(raw, " \t\r\n")
+	if !ok || len(raw) == 0 || raw[0] != '{' && raw[0] != '[' {
+		return nil, false
+	}
+	var parts any
+	err := json.Unmarshal(raw, &parts)
+	return parts, err == nil
+}
+
+// failure says in the words of the specification why the default is served.
+func failure(a *client.Answer) openfeature.ResolutionError {
+	switch openfeature.ErrorCode(a.Reason.ErrorCode()) {
+	case openfeature.ProviderNotReadyCode:
+		return openfeature.NewProviderNotReadyResolutionError("no flag is known yet")
+	case openfeature.FlagNotFoundCode:
+		return openfeature.NewFlagNotFoundResolutionError("flag " + a.Flag + " is not there")
+	case openfeature.TargetingKeyMissingCode:
+		return openfeature.NewTargetingKeyMissingResolutionError("flag " + a.Flag + " needs " + unitOf(a))
+	case openfeature.TypeMismatchCode:
+		return openfeature.NewTypeMismatchResolutionError("flag " + a.Flag + " has a value of another type")
+	}
+	return openfeature.NewGeneralResolutionError("flag " + a.Flag + ": " + a.Reason.String())
+}
+
+// unitOf names what the context lacks.
+func unitOf(a *client.Answer) string {
+	doc, _ := a.Document()
+	if name, ok := doc.Unit.Attribute(); ok {
+		return "the attribute " + name
+	}
+	if doc.Unit == rampart.Request {
+		return rampart.RequestID
+	}
+	return "a " + rampart.TargetingKey
+}
