@@ -54,9 +54,10 @@ func (c *Client) Track(ctx context.Context, s *rampart.Subject, event string, va
 	}
 }
 
-// armFor is that of the request, where the subject is the request's.
+// armFor is that of the request, where the subject is the request's. A request without
+// a key is of whomever it was asked for.
 func (r *Request) armFor(l *live, s *rampart.Subject) rampart.Arm {
-	if r != nil {
+	if r != nil && r.subject.Key == s.Key {
 		return r.answer(l).arm
 	}
 	_, arm, _ := l.Ask(s)
