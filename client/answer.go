@@ -1,6 +1,10 @@
 package client
 
-import "github.com/rampart-dev/rampart"
+import (
+	"context"
+
+	"github.com/rampart-dev/rampart"
+)
 
 // An Answer is what a flag serves to one subject. The decision, the value and the
 // document are of one and the same state of the flag, whatever comes meanwhile. It is
@@ -12,13 +16,13 @@ type Answer struct {
 	value *rampart.Value // nil: the caller's default is to be served
 }
 
-// Answer decides a flag by name for a subject and counts the answer as the methods
-// of [Flag] with Context do. A nil subject is the request's.
+// Answer decides a flag by name for a subject and counts the answer as the methods of
+// [Flag] with Context do. A nil subject is the request's.
 //
-// It is tied to the request where the subject is the request's too, which is told by
-// its key; a request without a key is of whomever it is asked for. The subject is not
-// kept.
-func (c *Client) Answer(r *Request, flag string, s *rampart.Subject) Answer {
+// It is tied to the request of the context where the subject is the request's too, which
+// is told by its key; a request without a key is of whomever it is asked for. The subject
+// is not kept.
+func (c *Client) Answer(ctx context.Context, flag string, s *rampart.Subject) Answer {
 	f := c.find(flag)
 	if f == nil {
 		return Answer{Decision: c.undecided(flag)}
@@ -29,17 +33,34 @@ func (c *Client) Answer(r *Request, flag string, s *rampart.Subject) Answer {
 		f.defaulted(a.Reason)
 		return a
 	}
+	r := FromContext(ctx)
 	if s == nil {
 		s = r.Subject()
 	}
 	a.Decision, a.value = a.live.evaluate(s)
-	if a.live.counts != nil && r.serves(s) {
-		r.note(a.live, answer{on: a.On, arm: a.Arm, why: a.Reason}, s)
+	if r.serves(s) {
+		a.tie(ctx, r, s)
 	}
 	if a.value == nil {
 		f.defaulted(a.Reason)
 	}
 	return a
+}
+
+// tie makes the answer one of the request: what its caller has decided is kept to, and
+// it is counted and told as the request's other answers are.
+func (a *Answer) tie(ctx context.Context, r *Request, s *rampart.Subject) {
+	l, is := a.live, answer{on: a.On, arm: a.Arm, why: a.Reason}
+	if r.carried != nil && r.subject.Key == s.Key {
+		if joined := r.carried.join(l, is); joined != is {
+			is = joined
+			a.On, a.Arm, a.Reason, a.Bucket = is.on, is.arm, is.why, -1
+			a.value = l.Value(is.on)
+		}
+	}
+	if l.counts != nil && r.note(l, is, s) && len(r.client.options.Signals.Observers) > 0 {
+		r.observe(ctx, l, is)
+	}
 }
 
 // serves reports whether the request is work for the subject.

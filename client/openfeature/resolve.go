@@ -32,13 +32,12 @@ func resolve[T any](ctx context.Context, p *Provider, flag string, def T, flat o
 		r.Reason, r.ResolutionError = openfeature.ErrorReason, openfeature.ProviderNotReadyError
 		return r
 	}
-	var request *client.Request
-	if ctx != nil {
-		request = client.FromContext(ctx)
+	if ctx == nil {
+		ctx = context.Background()
 	}
 	s := subjects.Get().(*rampart.Subject)
-	subjectOf(s, request, flat)
-	a := flags.Answer(request, flag, s)
+	subjectOf(s, client.FromContext(ctx), flat)
+	a := flags.Answer(ctx, flag, s)
 	release(s)
 	if v, ok := client.Read(&a, as); ok {
 		r.Value = v
