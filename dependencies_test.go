@@ -35,9 +35,10 @@ var owners = map[string][]string{
 	"github.com/nicholas-fedor/shoutrrr":      {"worker"},
 	"github.com/goccy/go-yaml":                {"planfile"},
 	"github.com/rs/cors":                      {"console"},
+	"buf.build/gen/go/open-feature/flagd/":    {"console"},
 	"golang.org/x/time":                       {"console"},
 	"github.com/spf13/":                       {"cmd", "worker", "starter", "console", "bench", "chaos", "examples", "internal"},
-	"google.golang.org/grpc":                  {"gates", "worker", "starter", "cmd", "internal", "client"},
+	"google.golang.org/grpc":                  {"gates", "worker", "starter", "console", "cmd", "internal", "client"},
 }
 
 func TestDependencies(t *testing.T) {

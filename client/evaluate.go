@@ -43,3 +43,15 @@ func (c *Client) All(s *rampart.Subject) iter.Seq2[rampart.Decision, *rampart.Va
 		}
 	}
 }
+
+// Segment returns a segment, if it is known and can be read.
+func (c *Client) Segment(name string) (s rampart.Segment, ok bool) {
+	c.mu.Lock()
+	known := c.segments[name]
+	c.mu.Unlock()
+	if known == nil {
+		return s, false
+	}
+	s, err := rampart.DecodeSegment(known.doc.JSON)
+	return s, err == nil
+}

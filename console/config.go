@@ -25,6 +25,7 @@ type Config struct {
 
 	Listen      string // host:port of OFREP and health
 	Metrics     string // host:port of /metrics; "off": none
+	Flagd       string // host:port of flagd.sync.v1; empty: none
 	AddressFile string // gets the addresses that were listened on
 
 	Tokens    string // file of tokens; empty: everybody may ask, on loopback only
@@ -69,6 +70,8 @@ func (c *Config) Settings() []settings.Setting {
 			Meaning: "host:port of OFREP, /healthz and /readyz; port 0 is any free one; beyond loopback only with tokens"},
 		{Flag: "metrics-listen", Env: "RAMPART_CONSOLE_METRICS", Value: settings.Text(&c.Metrics, DefaultMetrics),
 			Meaning: "host:port of /metrics, /healthz and /readyz, which asks nobody who they are; off: none"},
+		{Flag: "flagd", Env: "RAMPART_CONSOLE_FLAGD", Value: settings.Text(&c.Flagd, ""),
+			Meaning: "host:port of flagd.sync.v1, from which flagd's providers take all flags; beyond loopback only with tokens and TLS; without it there is none"},
 		{Flag: "address-file", Env: "RAMPART_CONSOLE_ADDRESS_FILE", Value: settings.Text(&c.AddressFile, ""),
 			Meaning: "file that gets the addresses listened on, a line NAME ADDRESS each, and is removed at the end"},
 
@@ -119,7 +122,11 @@ func (c *Config) Settings() []settings.Setting {
 // Validate returns everything that is wrong with the configuration, as far as it can
 // be told without asking anybody.
 func (c *Config) Validate() error {
-	errs := []error{c.mistake, c.address("--listen", c.Listen), c.exposed()}
+	errs := []error{c.mistake, c.address("--listen", c.Listen), c.address("--flagd", c.Flagd), c.exposed("--listen", c.Listen), c.exposed("--flagd", c.Flagd)}
+	if c.Flagd != "" && !loopback(c.Flagd) && c.Cert == "" {
+		errs = append(errs, rampart.Errorf(rampart.Refused, "--flagd %s would send tokens over the network in the clear", c.Flagd).
+			WithHint("give --tls-cert and --tls-key, or listen on loopback"))
+	}
 	if c.Metrics != off {
 		errs = append(errs, c.address("--metrics-listen", c.Metrics))
 	}
@@ -143,9 +150,9 @@ func (c *Config) address(flag, address string) error {
 }
 
 // exposed refuses to answer the network without asking who is there.
-func (c *Config) exposed() error {
-	if c.Tokens == "" && c.Listen != "" && !loopback(c.Listen) {
-		return rampart.Errorf(rampart.Refused, "the console would answer everybody who reaches %s", c.Listen).
+func (c *Config) exposed(flag, address string) error {
+	if c.Tokens == "" && address != "" && !loopback(address) {
+		return rampart.Errorf(rampart.Refused, "%s: the console would answer everybody who reaches %s", flag, address).
 			WithHint("make a token with rampart console token new, and name its file with --tokens")
 	}
 	return nil

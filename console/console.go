@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	syncv1grpc "buf.build/gen/go/open-feature/flagd/grpc/go/flagd/sync/v1/syncv1grpc"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/zap"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/rampart-dev/rampart/client"
 	"github.com/rampart-dev/rampart/console/access"
+	"github.com/rampart-dev/rampart/console/flagd"
 	"github.com/rampart-dev/rampart/console/ofrep"
 	"github.com/rampart-dev/rampart/internal/logs"
 )
@@ -39,8 +41,10 @@ type console struct {
 	flags    *client.Client
 	grants   *access.Grants
 	ofrep    *ofrep.Handler
+	flagd    *flagd.Service // nil: not asked for
 	ready    *readiness
 	servers  []*server
+	rpc      *rpcServer // nil: not asked for
 	failed   chan error // of a server that has ended by itself
 }
 
@@ -84,6 +88,12 @@ func (s *console) answer() {
 		Flags: s.flags, Environment: s.config.Store.Environment, Grants: s.grants, Addresses: access.NewAddresses(s.config.Address),
 		Proxies: proxies, PublicURL: public, Streams: s.config.Streams, Registerer: s.registry, Log: s.log,
 	})
+	if s.rpc != nil {
+		s.flagd = flagd.New(flagd.Options{
+			Flags: s.flags, Environment: s.config.Store.Environment, Grants: s.grants, Registerer: s.registry, Log: s.log,
+		})
+		syncv1grpc.RegisterFlagSyncServiceServer(s.rpc.grpc, s.flagd)
+	}
 }
 
 func (s *console) run(ctx context.Context) error {
@@ -92,6 +102,9 @@ func (s *console) run(ctx context.Context) error {
 	var beside sync.WaitGroup
 	beside.Go(func() { s.grants.Keep(serving) })
 	beside.Go(func() { s.ofrep.Keep(serving) })
+	if s.flagd != nil {
+		beside.Go(func() { s.flagd.Keep(serving) })
+	}
 	s.serve()
 	if s.grants.Open() {
 		s.log.Warn("everybody on this machine may ask, because there are no tokens")

@@ -43,6 +43,11 @@ func (s *console) listen() error {
 			return err
 		}
 	}
+	if s.config.Flagd != "" {
+		if err := s.listenRPC(certs); err != nil {
+			return err
+		}
+	}
 	return s.tell()
 }
 
@@ -67,10 +72,15 @@ func (s *console) listenOn(name, address, flag string, most int) error {
 // tell writes the addresses to the file, in one step, because somebody is waiting for it.
 func (s *console) tell() error {
 	var lines strings.Builder
+	say := func(name string, l net.Listener) {
+		fmt.Fprintf(&lines, "%s %s\n", name, l.Addr())
+		s.log.Info("listening", zap.String("for", name), zap.Stringer("address", l.Addr()))
+	}
 	for _, v := range s.servers {
-		address := v.listener.Addr().String()
-		fmt.Fprintf(&lines, "%s %s\n", v.name, address)
-		s.log.Info("listening", zap.String("for", v.name), zap.String("address", address))
+		say(v.name, v.listener)
+	}
+	if s.rpc != nil {
+		say("flagd", s.rpc.listener)
 	}
 	if s.config.AddressFile == "" {
 		return nil
@@ -104,6 +114,13 @@ func (s *console) serve() {
 			}
 		}()
 	}
+	if s.rpc != nil {
+		go func() {
+			if err := s.rpc.grpc.Serve(s.rpc.listener); err != nil {
+				s.failed <- fmt.Errorf("grpc server: %w", err)
+			}
+		}()
+	}
 }
 
 // shutdown lets requests under way end first, as long as they may take.
@@ -119,9 +136,12 @@ func (s *console) shutdown() {
 			_ = v.listener.Close()
 		})
 	}
+	if s.rpc != nil {
+		all.Go(func() { s.rpc.stop(ctx) })
+	}
 	all.Wait()
 	if s.config.AddressFile != "" && len(s.servers) > 0 {
 		_ = os.Remove(s.config.AddressFile)
 	}
-	s.servers = nil
+	s.servers, s.rpc = nil, nil
 }
