@@ -13,10 +13,12 @@ import (
 	"time"
 
 	syncv1 "buf.build/gen/go/open-feature/flagd/protocolbuffers/go/flagd/sync/v1"
+	schema "github.com/open-feature/flagd-schemas/json"
 	"github.com/open-feature/flagd/core/pkg/evaluator"
 	"github.com/open-feature/flagd/core/pkg/logger"
 	"github.com/open-feature/flagd/core/pkg/store"
 	flagdsync "github.com/open-feature/flagd/core/pkg/sync"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
@@ -55,17 +57,23 @@ func document(t *testing.T, name string, of any) flagstore.Document {
 	return flagstore.Document{Name: name, Version: 1, JSON: text}
 }
 
-// open returns a client that knows the world, what the console says of it, and an
-// evaluator that was told that.
-func (w *world) open(t *testing.T) (*client.Client, string, *evaluator.JSON) {
+// write writes the file and returns its name.
+func (w *world) write(t *testing.T) string {
 	t.Helper()
 	w.Format, w.Environment, w.SavedAt = 1, production, time.Now()
 	text, err := json.Marshal(w)
 	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "bootstrap")
 	require.NoError(t, os.WriteFile(file, text, 0o600))
+	return file
+}
+
+// open returns a client that knows the world, what the console says of it, and an
+// evaluator that was told that.
+func (w *world) open(t *testing.T) (*client.Client, string, *evaluator.JSON) {
+	t.Helper()
 	flags, err := client.Open(t.Context(), client.Options{
-		Redis: "redis://127.0.0.1:1", Environment: production, Service: "agree", Bootstrap: file, Wait: -1,
+		Redis: "redis://127.0.0.1:1", Environment: production, Service: "agree", Bootstrap: w.write(t), Wait: -1,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
@@ -90,6 +98,22 @@ func (w *world) open(t *testing.T) (*client.Client, string, *evaluator.JSON) {
 	return flags, said, theirs
 }
 
+// conformsToFlagd holds a definition to flagd's schema.
+func conformsToFlagd(t *testing.T, said string) {
+	t.Helper()
+	compiler := jsonschema.NewCompiler()
+	for name, text := range map[string]string{"flags": schema.FlagSchema, "targeting": schema.TargetingSchema} {
+		document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		require.NoError(t, err)
+		require.NoError(t, compiler.AddResource("https://flagd.dev/schema/v0/"+name+".json", document))
+	}
+	compiled, err := compiler.Compile("https://flagd.dev/schema/v0/flags.json")
+	require.NoError(t, err)
+	definition, err := jsonschema.UnmarshalJSON(strings.NewReader(said))
+	require.NoError(t, err)
+	require.NoError(t, compiled.Validate(definition))
+}
+
 // decided compares both answers for a subject and returns whether they agree.
 func decided(t *testing.T, flags *client.Client, theirs *evaluator.JSON, flag string, subject map[string]any) rampart.Reason {
 	t.Helper()
@@ -111,7 +135,7 @@ func decided(t *testing.T, flags *client.Client, theirs *evaluator.JSON, flag st
 }
 
 // TestRandomDocumentsAreDecidedAlike asks both of the same random documents about the
-// same random subjects. -run with a seed of the environment repeats a failure.
+// same random subjects. RAMPART_SEED repeats a failure.
 func TestRandomDocumentsAreDecidedAlike(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	if told := os.Getenv("RAMPART_SEED"); told != "" {
@@ -134,6 +158,7 @@ func TestRandomDocumentsAreDecidedAlike(t *testing.T) {
 	}
 	flags, said, theirs := w.open(t)
 	require.NotContains(t, said, "inexpressible")
+	conformsToFlagd(t, said)
 	reasons := map[rampart.Reason]int{}
 	for i := range w.Flags {
 		for range 60 {
