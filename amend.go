@@ -99,6 +99,8 @@ func (a *amender) fixed() {
 		{"environment", a.was.Environment, a.is.Environment},
 		{"type", a.was.Type, a.is.Type},
 		{"unit", a.was.Unit, a.is.Unit},
+		{"layer", a.was.Layer, a.is.Layer},
+		{"holdout", a.was.Holdout, a.is.Holdout},
 		{"values", a.was.Values, a.is.Values},
 		{"alpha", a.was.Alpha, a.is.Alpha},
 		{"shadow", a.was.Shadow, a.is.Shadow},

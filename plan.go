@@ -20,6 +20,8 @@ type Plan struct {
 	RetireBy    Date              `json:"retireBy,omitempty"`
 	Hypothesis  string            `json:"hypothesis,omitempty"`
 	Unit        Unit              `json:"unit,omitempty"`
+	Layer       *Layer            `json:"layer,omitempty"`   // its slots beside other flags, until the finish
+	Holdout     string            `json:"holdout,omitempty"` // a segment that is held out; absent: the environment's; NoHoldout: nobody
 	Values      []json.RawMessage `json:"values,omitempty"` // off, on; any JSON
 	Profile     Profile           `json:"profile,omitempty"`
 	Calendar    *Calendar         `json:"calendar,omitempty"`
@@ -36,6 +38,27 @@ type Plan struct {
 	Parachute   *Parachute        `json:"parachute,omitempty"`
 	OnBlind     *BlindPolicy      `json:"onBlind,omitempty"`
 	Notify      []string          `json:"notify,omitempty"` // channels named in the worker's configuration
+}
+
+// NoHoldout is the holdout of a plan that holds nobody out, whatever the environment does.
+const NoHoldout = "none"
+
+// HeldOut returns the rules by which a launch of the plan holds units out, given the
+// segments of the environment. Operations and permission flags are no launches of
+// features, so they are held out of nothing unless their plan says so.
+func (p Plan) HeldOut(segments []Segment) (out []Rule) {
+	switch {
+	case p.Holdout == NoHoldout, p.Holdout == "" && p.Type != Release && p.Type != Experiment && p.Type != "":
+		return nil
+	case p.Holdout != "":
+		return []Rule{{Segment: p.Holdout}}
+	}
+	for _, s := range segments {
+		if s.Holdout && !s.Removed {
+			out = append(out, Rule{Segment: s.Name})
+		}
+	}
+	return out
 }
 
 // A Profile is a ready-made list of stages.

@@ -101,6 +101,10 @@ func (c *checker) identity() {
 	c.retireBy()
 	c.text("hypothesis", p.Hypothesis)
 	c.unit()
+	c.layer()
+	if p.Holdout != "" {
+		c.because("holdout", CheckName("a segment", p.Holdout))
+	}
 	c.oneOf("profile", string(p.Profile), "", string(Standard), string(Express))
 }
 
@@ -118,6 +122,20 @@ var attributePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,99}$`)
 
 func (c *checker) unit() {
 	c.isUnit("unit", c.plan.Unit)
+}
+
+func (c *checker) layer() {
+	l := c.plan.Layer
+	if l == nil {
+		return
+	}
+	c.because("layer.name", CheckName("a layer", l.Name))
+	c.slots("layer", l.From, l.To)
+	last, finish := c.plan.highest(), c.plan.Finish.Percent
+	if w := l.Width(); last > 0 && last <= Full && finish > 0 && finish <= Full && 0 < w && w < Full/2 {
+		c.warn("layer", "use more slots, or see to it that everything stands that",
+			"is left at the finish, which goes from %s of the units to %s at once", last*w/Full, finish)
+	}
 }
 
 func (c *checker) isUnit(path string, u Unit) {

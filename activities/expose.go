@@ -34,8 +34,11 @@ type Acquired struct {
 
 // Acquire checks the plan once more, because whoever starts a launch past the
 // command line is to be told the same, and takes the pen. It is refused while the
-// flag is killed, while another launch holds it, and while it is exposed above the
-// plan's first step.
+// flag is killed, while another launch holds it, while it is exposed above the plan's
+// first step, and while another flag has one of its slots of a layer.
+//
+// Whom the launch leaves out is written with the pen: its slots, and the holdouts of
+// the environment as they are named now. It keeps them to its end.
 //
 // The plan that is walked is the one that this returns: history keeps it, so a later
 // version of the product with other defaults walks it as it was.
@@ -59,7 +62,14 @@ func (a *Activities) Acquire(ctx context.Context, in AcquireInput) (Acquired, er
 			plan.Flag, entry.Flag.Exposure, first).
 			WithHint("disable it first (rampart flag disable %s), or start with a plan whose first step is not below it", plan.Flag))
 	}
-	got, err := a.Store.Acquire(ctx, flagstore.AcquireInput{Flag: plan.Flag, Owner: in.Owner, At: in.At, By: in.By, Reason: "launch"})
+	segments, err := a.Store.Segments(ctx)
+	if err != nil {
+		return Acquired{}, err
+	}
+	got, err := a.Store.Acquire(ctx, flagstore.AcquireInput{
+		Flag: plan.Flag, Owner: in.Owner, At: in.At, By: in.By, Reason: "launch",
+		Claim: &flagstore.Claim{Layer: plan.Layer, Except: plan.HeldOut(segments)},
+	})
 	if err != nil {
 		return Acquired{}, refused(err)
 	}

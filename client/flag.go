@@ -54,6 +54,16 @@ func (f *Flag) Document() (doc *rampart.Flag, ok bool) {
 	return l.Flag(), true
 }
 
+// Holdout returns the units that are off by bucket now, and whether they always were,
+// if the flag is known.
+func (f *Flag) Holdout() (h rampart.Holdout, ok bool) {
+	doc, ok := f.Document()
+	if !ok {
+		return h, false
+	}
+	return doc.Holdout(), true
+}
+
 // On reports whether the flag is on for the subject, of whatever type its values are.
 func (f *Flag) On(s *rampart.Subject) bool {
 	l := f.live.Load()

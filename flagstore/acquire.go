@@ -3,6 +3,9 @@ package flagstore
 import (
 	"context"
 	"errors"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/rampart-dev/rampart"
 )
@@ -21,11 +24,21 @@ type AcquireInput struct {
 	// Baseline is written where the flag is new, was removed, or is lost. Without it
 	// such a flag is not found.
 	Baseline *rampart.Flag
+	// Claim, if not nil, is whom the launch leaves out: its document says so from the
+	// taking of the pen on.
+	Claim *Claim
 	// Seen, if not 0, is the version that the flag must still have.
 	Seen int64
 	// Restore is set by whoever puts right what was lost or left behind: it lets the
 	// request through while the flag is killed, and before the store is set up again.
 	Restore bool
+}
+
+// A Claim is whom a launch leaves out: it has its slots of a layer, and no others, and
+// holds out whom Except matches.
+type Claim struct {
+	Layer  *rampart.Layer
+	Except []rampart.Rule
 }
 
 // Acquired is a flag whose pen is held now.
@@ -43,8 +56,13 @@ type Acquired struct {
 // the document, with its whole lease before it again, or nobody where the lease has
 // ended. A retry is recognised by owner and time.
 //
+// Slots of a layer are claimed with the pen. Another flag that has one of them is found
+// in its document; and of two that claim at the same time the later one reads again,
+// because each claim moves the layer's counter on.
+//
 // It answers [ErrOwned], [ErrKilled], [ErrStale] where the flag has moved on since
-// Seen, [ErrNotSetUp], [ErrForeign], [ErrAhead], or an error of kind [rampart.NotFound].
+// Seen, [ErrNotSetUp], [ErrForeign], [ErrAhead], or an error of kind [rampart.NotFound],
+// or [rampart.Refused] where slots are taken.
 func (s *Store) Acquire(ctx context.Context, in AcquireInput) (Acquired, error) {
 	do := "acquire " + in.Flag
 	if err := errors.Join(checkVersion(in.At), checkOwners(in.Owner)); err != nil {
@@ -73,6 +91,15 @@ func (s *Store) acquire(ctx context.Context, do string, in AcquireInput, ended *
 	if err != nil {
 		return out, false, wrap(do, err)
 	}
+	layer, claims := "", "0"
+	if in.Claim != nil {
+		if claims, err = s.claim(ctx, &flag, *in.Claim); err != nil {
+			return out, false, wrap(do, err)
+		}
+		if flag.Layer != nil {
+			layer = flag.Layer.Name
+		}
+	}
 	flag.Version, flag.ChangedAt, flag.ChangedBy, flag.Reason = max(version+1, in.At), in.At, in.By, clip(in.Reason)
 	if *ended && exists {
 		flag.Exposure, flag.Include, flag.Lease = 0, nil, 0
@@ -83,7 +110,7 @@ func (s *Store) acquire(ctx context.Context, do string, in AcquireInput, ended *
 	}
 	happened := event{Flag: in.Flag, Verb: "acquire", Exposure: flag.Exposure, Phase: flag.Phase, Owner: in.Owner, By: in.By, Reason: in.Reason}
 	args := []any{in.Flag, in.Owner, in.At, version, flag.Version, document, bit(in.Restore),
-		flag.Lease.D().Milliseconds(), bit(exists), rampart.FlagID(s.env, in.Flag)}
+		flag.Lease.D().Milliseconds(), bit(exists), layer, claims, rampart.FlagID(s.env, in.Flag)}
 	for _, o := range in.Takes {
 		args = append(args, o)
 	}
@@ -103,6 +130,46 @@ func (s *Store) acquire(ctx context.Context, do string, in AcquireInput, ended *
 		return out, true, nil
 	}
 	return out, false, s.refusal(do, in.Flag, got)
+}
+
+// claim puts into the flag's document whom the launch leaves out, and returns how often
+// slots of the layer had been claimed before it looked at who has them.
+func (s *Store) claim(ctx context.Context, flag *rampart.Flag, c Claim) (string, error) {
+	exposes := flag.Exposure > 0 || len(flag.Include) > 0
+	if exposes && (!within(flag.Except, c.Except) || flag.Layer != nil && (c.Layer == nil || *flag.Layer != *c.Layer)) {
+		return "", rampart.Errorf(rampart.Refused, "%s exposes somebody already, and holds others out than its launch would", flag.Name).
+			WithHint("disable it first: rampart flag disable %s", flag.Name)
+	}
+	flag.Layer, flag.Except = c.Layer, c.Except
+	flag.Format = flag.NeedsFormat()
+	if c.Layer == nil {
+		return "0", nil
+	}
+	asking, cancel := s.bounded(ctx)
+	defer cancel()
+	claims, err := s.rdb.HGet(asking, s.key("pens"), "claims:"+c.Layer.Name).Result()
+	if err != nil && err != redis.Nil {
+		return "", s.fault("read the claims of layer "+c.Layer.Name, err)
+	}
+	entries, err := s.List(ctx)
+	if err != nil {
+		return "", err
+	}
+	others := make([]rampart.Flag, len(entries))
+	for i, e := range entries {
+		others[i] = e.Flag
+	}
+	if claims == "" {
+		claims = "0"
+	}
+	return claims, flag.Conflict(others)
+}
+
+// within reports whether all rules are among others. They name segments.
+func within(rules, others []rampart.Rule) bool {
+	return !slices.ContainsFunc(rules, func(r rampart.Rule) bool {
+		return !slices.ContainsFunc(others, func(o rampart.Rule) bool { return r.Segment != "" && r.Segment == o.Segment })
+	})
 }
 
 // heirloom returns the document that the new owner starts from.

@@ -78,6 +78,12 @@ func (t *timeline) head() {
 	t.line("%s  %s  %s", t.plan.Flag, t.plan.Environment, t.plan.Owner)
 	total := rampart.Duration(t.end.Sub(t.start))
 	t.line("%s: %s to %s", total, t.date(t.start), t.end.Format("Mon 02 Jan 15:04 2006 MST"))
+	if l := t.plan.Layer; l != nil {
+		t.line("percentages are of the %s of all units in layer %s, until the finish leaves it", l.Width(), l)
+	}
+	if t.plan.Holdout != "" && t.plan.Holdout != rampart.NoHoldout {
+		t.line("held out: segment %s", t.plan.Holdout)
+	}
 	t.line("")
 }
 

@@ -96,6 +96,9 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, in Launching)
 		}
 		return err
 	}
+	if err := s.mayClaim(ctx, plan); err != nil {
+		return err
+	}
 	first := plan.Stages[plan.StageOf(in.From)].Steps[0].Percent
 	entry, err := s.Store.Get(ctx, plan.Flag)
 	switch {
@@ -115,6 +118,24 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, in Launching)
 			WithHint("rampart flag disable %s takes it to its baseline first", plan.Flag)
 	}
 	return s.mayRelaunch(ctx, plan, in.From)
+}
+
+// mayClaim refuses slots of a layer that another flag has.
+func (s *Starter) mayClaim(ctx context.Context, plan rampart.Plan) error {
+	if plan.Layer == nil {
+		return nil
+	}
+	entries, err := s.Store.List(ctx)
+	if err != nil {
+		return err
+	}
+	others := make([]rampart.Flag, len(entries))
+	for i, e := range entries {
+		others[i] = e.Flag
+	}
+	flag := plan.NewFlag()
+	flag.Layer = plan.Layer
+	return flag.Conflict(others)
 }
 
 func (s *Starter) mayRelaunch(ctx context.Context, plan rampart.Plan, from rampart.Phase) error {

@@ -168,7 +168,7 @@ func (l *launch) expose(ctx workflow.Context, j int) error {
 // bake exposes everybody, which releases the holdout, and watches once more.
 func (l *launch) bake(ctx workflow.Context) error {
 	end := *l.plan.Finish
-	if end.Bake == 0 && end.Percent == l.flag.Exposure {
+	if end.Bake == 0 && end.Percent == l.flag.Exposure && l.plan.Layer == nil {
 		return nil // the last step has watched everybody already
 	}
 	if err := l.ready(ctx, none); err != nil {
@@ -220,7 +220,7 @@ func (l *launch) document(ctx workflow.Context, percent rampart.Percent) rampart
 			f.Include = append(f.Include, s.Include...)
 		}
 	}
-	if l.baking { // everybody is exposed, those of other slots too
+	if f.Layer = l.plan.Layer; l.baking { // everybody is exposed, those of other slots too
 		f.Layer = nil
 	}
 	f.HighWater, f.Format = max(f.HighWater, percent), f.NeedsFormat()

@@ -248,6 +248,8 @@ func reach(f rampart.Flag) string {
 		return fmt.Sprintf("%s and whoever is included", f.Exposure)
 	case f.Exposure == 0:
 		return "nobody"
+	case f.Layer != nil:
+		return fmt.Sprintf("%s of those in layer %s", f.Exposure, f.Layer)
 	}
 	return f.Exposure.String()
 }

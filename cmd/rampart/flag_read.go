@@ -42,6 +42,9 @@ func showFlag(w io.Writer, e flagstore.Entry, now time.Time) {
 		"killed", killedBy(e, now),
 		"exposure", reachOf(f),
 		"values", fmt.Sprintf("off %s, on %s", f.Off, f.On),
+		"layer", layerOf(f),
+		"holdout", holdoutOf(f),
+		"held out", rulesText(f.Except),
 		"include", rulesText(f.Include),
 		"where", rulesText(f.Where),
 		"unit", string(f.Unit),
@@ -78,6 +81,25 @@ func reachOf(f rampart.Flag) string {
 		return f.Exposure.String() + " and whoever is included"
 	}
 	return f.Exposure.String()
+}
+
+func layerOf(f rampart.Flag) string {
+	if f.Layer == nil {
+		return ""
+	}
+	return f.Layer.String()
+}
+
+// holdoutOf says whether the units that are off by bucket now always were.
+func holdoutOf(f rampart.Flag) string {
+	h := f.Holdout()
+	switch {
+	case h.Above == rampart.Full, h.Above == 0 && h.Clean:
+		return ""
+	case h.Clean:
+		return fmt.Sprintf("above %s, clean", h.Above)
+	}
+	return fmt.Sprintf("above %s, not clean: %s were exposed before", h.Above, h.Since)
 }
 
 func launchOf(f rampart.Flag) string {
