@@ -22,7 +22,7 @@ type Plan struct {
 	Unit        Unit              `json:"unit,omitempty"`
 	Layer       *Layer            `json:"layer,omitempty"`   // its slots beside other flags, until the finish
 	Holdout     string            `json:"holdout,omitempty"` // a segment that is held out; absent: the environment's; NoHoldout: nobody
-	Values      []json.RawMessage `json:"values,omitempty"` // off, on; any JSON
+	Values      []json.RawMessage `json:"values,omitempty"`  // off, on; any JSON
 	Profile     Profile           `json:"profile,omitempty"`
 	Calendar    *Calendar         `json:"calendar,omitempty"`
 	Requires    []Requirement     `json:"requires,omitempty"`
