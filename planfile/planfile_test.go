@@ -191,7 +191,7 @@ func TestValuesOfKeys(t *testing.T) {
 func TestUnknownKeysAreGuessed(t *testing.T) {
 	for key, hint := range map[string]string{
 		"owners": "did you mean owner?", "Flag": "did you mean flag?", "retire_by": "did you mean retireBy?", "satges": "did you mean stages?",
-		"colour": "keys here are flag, owner, purpose",
+		"rhythm": "keys here are flag, owner, purpose",
 	} {
 		_, _, err := planfile.Parse("p", []byte(required+key+": x\n"))
 		var e *planfile.Error
