@@ -248,14 +248,19 @@ func (h *harvest) add(stream *model.SampleStream) {
 	if len(stream.Values) == 0 {
 		return
 	}
-	s := series{labels: stream.Metric, samples: make([]sample, len(stream.Values))}
-	for i, v := range stream.Values {
-		s.samples[i] = sample{at: int64(v.Timestamp), value: float64(v.Value)}
-	}
+	s := seriesOf(stream)
 	h.samples += len(s.samples)
 	flag := s.label("flag")
 	h.flags[flag] = append(h.flags[flag], s)
 	h.targets.scraped(s.target(), s.samples[0].at)
+}
+
+func seriesOf(stream *model.SampleStream) series {
+	s := series{labels: stream.Metric, samples: make([]sample, len(stream.Values))}
+	for i, v := range stream.Values {
+		s.samples[i] = sample{at: int64(v.Timestamp), value: float64(v.Value)}
+	}
+	return s
 }
 
 // strangers returns the targets of series that began after from, and of which it is

@@ -69,7 +69,7 @@ whatever breaks turns the flag back.`,
 		&cobra.Group{ID: "flags", Title: "Flags:"},
 		&cobra.Group{ID: "parts", Title: "Parts:"},
 	)
-	a.add(root, "plans", a.planCommand(), a.simulateCommand())
+	a.add(root, "plans", a.planCommand(), a.simulateCommand(), a.telemetryCommand())
 	a.add(root, "launches", a.startCommand(), a.listCommand(), a.statusCommand(), a.watchCommand(), a.whyCommand(), a.evidenceCommand(),
 		a.approveCommand(), a.rejectCommand(), a.pauseCommand(), a.resumeCommand(), a.advanceCommand(), a.acknowledgeCommand(), a.amendCommand(), a.turnBackCommand())
 	a.add(root, "flags", a.killCommand(), a.restoreCommand(), a.flagCommand(), a.segmentCommand())

@@ -57,7 +57,11 @@ func ask(ctx context.Context, plan rampart.Plan, address string) (rampart.Mistak
 // prometheusAt is a Prometheus at an address, with the credentials that a worker would
 // have from the same variables.
 func prometheusAt(address string) (*gates.Prometheus, error) {
-	return gates.NewPrometheus(gates.PrometheusOptions{
+	return gates.NewPrometheus(prometheusOptions(address))
+}
+
+func prometheusOptions(address string) gates.PrometheusOptions {
+	return gates.PrometheusOptions{
 		Address: address, Timeout: askTimeout,
 		Username: os.Getenv("RAMPART_PROMETHEUS_USER"), Password: os.Getenv("RAMPART_PROMETHEUS_PASSWORD"),
 		PasswordFile: os.Getenv("RAMPART_PROMETHEUS_PASSWORD_FILE"),
@@ -65,5 +69,5 @@ func prometheusAt(address string) (*gates.Prometheus, error) {
 		CAFile:   os.Getenv("RAMPART_PROMETHEUS_TLS_CA"),
 		CertFile: os.Getenv("RAMPART_PROMETHEUS_TLS_CERT"), KeyFile: os.Getenv("RAMPART_PROMETHEUS_TLS_KEY"),
 		ServerName: os.Getenv("RAMPART_PROMETHEUS_TLS_SERVER_NAME"),
-	})
+	}
 }

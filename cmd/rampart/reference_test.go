@@ -16,6 +16,7 @@ import (
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/gates"
 	"github.com/rampart-dev/rampart/starter"
 )
 
@@ -26,6 +27,7 @@ var answers = map[string]reflect.Type{
 	"rampart version":           reflect.TypeFor[build](),
 	"rampart plan check":        reflect.TypeFor[checked](),
 	"rampart plan power":        reflect.TypeFor[powered](),
+	"rampart telemetry check":   reflect.TypeFor[gates.Telemetry](),
 	"rampart plan show":         reflect.TypeFor[rampart.Plan](),
 	"rampart simulate":          reflect.TypeFor[simulated](),
 	"rampart start":             reflect.TypeFor[begun](),
