@@ -23,6 +23,7 @@
 //	rampart:{env}:history:segment:SEGMENT   the same of a segment
 //	rampart:{env}:evidence:FLAG:RUN         hash: tick, blob; expires
 //	rampart:{env}:series:FLAG:RUN           hash: points of its looks, thinned; expires
+//	rampart:{env}:cursor:NAME               hash: holder, till, place of a follower of the audit
 //	rampart:{env}:readers                   hash: ID = json
 //	rampart:{env}:readers:seen              sorted set: ID by the time in ms of its last sign
 //	rampart:{env}:readers:at                sorted set: ID by the revision it has confirmed

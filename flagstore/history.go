@@ -31,10 +31,14 @@ func (s *Store) Events(ctx context.Context, before string, limit int) ([]rampart
 }
 
 func (s *Store) events(ctx context.Context, stream, end string, limit int) ([]rampart.Event, error) {
+	return s.eventsBetween(ctx, stream, "-", end, limit)
+}
+
+func (s *Store) eventsBetween(ctx context.Context, stream, begin, end string, limit int) ([]rampart.Event, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	limit = min(max(limit, 1), 10_000)
-	entries, err := s.rdb.XRevRangeN(ctx, s.key(stream), end, "-", int64(limit)).Result()
+	entries, err := s.rdb.XRevRangeN(ctx, s.key(stream), end, begin, int64(limit)).Result()
 	if err != nil {
 		return nil, s.fault("read history", err)
 	}

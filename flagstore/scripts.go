@@ -30,6 +30,8 @@ var (
 	evidenceSource string
 	//go:embed confirm.lua
 	confirmSource string
+	//go:embed cursor.lua
+	cursorSource string
 )
 
 var (
@@ -42,6 +44,7 @@ var (
 	setupScript    = redis.NewScript(prelude + setupSource)
 	evidenceScript = redis.NewScript(evidenceSource)
 	confirmScript  = redis.NewScript(confirmSource)
+	cursorScript   = redis.NewScript(cursorSource)
 )
 
 // An answer is what a script says: a word, and what belongs to it.

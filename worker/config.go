@@ -16,6 +16,7 @@ import (
 	"github.com/rampart-dev/rampart/internal/logs"
 	"github.com/rampart-dev/rampart/internal/settings"
 	"github.com/rampart-dev/rampart/starter"
+	"github.com/rampart-dev/rampart/worker/annotations"
 )
 
 // Config is all that a worker can be told. The zero value of a field means its
@@ -30,6 +31,8 @@ type Config struct {
 	Notify     []string // channels, NAME=URL
 	NotifyFile string   // more of them, one a line
 	Page       string   // names of those that hear of the sweep, separated by commas
+
+	Grafana annotations.Grafana // gets an annotation for every change; none where its URL is empty
 
 	Version    string // of the program, for its metrics; the default of Build
 	Deployment string // name of the worker deployment; empty: no worker versioning
@@ -109,6 +112,13 @@ func (c *Config) Settings() []settings.Setting {
 			Meaning: "file with more channels, one NAME=URL a line"},
 		{Flag: "page", Env: "RAMPART_PAGE", Value: settings.Text(&c.Page, ""),
 			Meaning: "channels that hear of what the sweep turned back, or holds back for a person; separated by commas, by default all"},
+
+		{Flag: "grafana", Env: "RAMPART_GRAFANA_URL", Value: settings.Text(&c.Grafana.URL, ""), NoPassword: true,
+			Meaning: "URL of a Grafana that is to show every change of exposure; empty: none"},
+		{Env: "RAMPART_GRAFANA_TOKEN", Value: settings.Text(&c.Grafana.Token, ""),
+			Meaning: "token of a service account that may write annotations"},
+		{Flag: "grafana-token-file", Env: "RAMPART_GRAFANA_TOKEN_FILE", Value: settings.Text(&c.Grafana.TokenFile, ""),
+			Meaning: "file with that token, read again for every request so that it can be rotated"},
 
 		{Flag: "deployment", Env: "RAMPART_DEPLOYMENT", Value: settings.Text(&c.Deployment, ""),
 			Meaning: "name of the worker deployment in Temporal; turns worker versioning on"},

@@ -14,6 +14,7 @@ import (
 	"github.com/rampart-dev/rampart/activities"
 	"github.com/rampart-dev/rampart/gates"
 	"github.com/rampart-dev/rampart/starter"
+	"github.com/rampart-dev/rampart/worker/annotations"
 	"github.com/rampart-dev/rampart/worker/notices"
 )
 
@@ -42,6 +43,7 @@ type process struct {
 	starter    *starter.Starter
 	prometheus *gates.Prometheus
 	channels   *notices.Channels
+	annotator  *annotations.Follower // nil: none
 	ready      *readiness
 	fatal      chan error // the first error that the work cannot go on after
 }
@@ -67,6 +69,11 @@ func open(c Config) (*process, error) {
 	p.ready = &readiness{p: p, stage: starting}
 	if p.channels, err = p.openChannels(); err == nil {
 		err = p.checkPages()
+	}
+	if err == nil && c.Grafana.URL != "" {
+		p.annotator, err = annotations.New(annotations.Options{
+			Store: p.starter.Store, Grafana: c.Grafana, Registerer: p.registry, Log: p.log.Named("annotations"),
+		})
 	}
 	if err != nil {
 		p.close()
@@ -127,6 +134,9 @@ func (p *process) run(ctx context.Context) error {
 	var others sync.WaitGroup
 	others.Go(func() { p.keepSweeping(beside, namespace) })
 	others.Go(func() { newCensus(p).keep(beside) })
+	if p.annotator != nil {
+		others.Go(func() { p.annotator.Run(beside) })
+	}
 	err = p.wait(ctx, srv)
 	stop()
 	others.Wait()
