@@ -2,8 +2,6 @@ package activities_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -78,33 +76,6 @@ func TestGatesOfThousandsOfLaunchesDoNotBurdenPrometheus(t *testing.T) {
 	require.Len(t, exported(t, registry, "rampart_launch_evidence_share"), 2000)
 	require.Len(t, exported(t, registry, "rampart_gate_evidence_share"), 500)
 }
-
-// TestMetricsAreCatalogued holds docs/reference/metrics.md to what a meter registers.
-func TestMetricsAreCatalogued(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "docs", "reference", "metrics.md"))
-	require.NoError(t, err)
-	described := make(chan *prometheus.Desc, 1000)
-	activities.NewMeter(describing(described))
-	close(described)
-	for d := range described {
-		_, rest, _ := strings.Cut(d.String(), `fqName: "`)
-		name, _, _ := strings.Cut(rest, `"`)
-		require.Contains(t, string(text), "`"+name+"`")
-	}
-}
-
-// describing is a registry that only notes what is registered.
-type describing chan<- *prometheus.Desc
-
-func (d describing) Register(c prometheus.Collector) error { c.Describe(d); return nil }
-
-func (d describing) MustRegister(all ...prometheus.Collector) {
-	for _, c := range all {
-		c.Describe(d)
-	}
-}
-
-func (describing) Unregister(prometheus.Collector) bool { return false }
 
 // exported returns the series of evidence, each with its labels and its value.
 func exported(t *testing.T, registry *prometheus.Registry, name string) (series []string) {
