@@ -15,6 +15,8 @@ var catalogued = map[string]string{
 	"worker":             "worker: TestMetricsAreCatalogued",
 	"worker/annotations": "worker: TestMetricsAreCatalogued",
 	"client":             "client: TestSeriesAreCatalogued",
+	"console":            "none of its own: those of client and console/ofrep",
+	"console/ofrep":      "console/ofrep: TestMetricsAreCatalogued",
 	"internal/catalogue": "exports none",
 }
 
