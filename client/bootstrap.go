@@ -49,8 +49,8 @@ func (c *Client) readBootstrap() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if b.SavedAt.Before(time.Now()) {
-		c.position.proved = b.SavedAt
+	if age := time.Since(b.SavedAt); age > 0 {
+		c.position.proved = time.Now().Add(-age) // from here on by the clock that nobody sets
 	}
 	c.joinSnapshot(flagstore.Snapshot{Flags: b.Flags, Kills: b.Kills, Segments: b.Segments}, FromBootstrap)
 	for _, t := range b.Leases {

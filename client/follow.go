@@ -147,7 +147,7 @@ func (c *Client) take(s flagstore.Snapshot, why string, before int64, asked time
 		p.revision = s.Revision
 	}
 	p.epoch = s.Epoch
-	p.prove(asked)
+	p.prove(asked.Add(-s.Age))
 	signal(c.leaseDue)
 	c.tell(nil)
 	return first
@@ -182,7 +182,7 @@ func (c *Client) apply(ch flagstore.Change) (gap bool) {
 // prove notes that the state was the store's at that time. A store without an epoch
 // has lost everything, or has not been given anything yet, and proves nothing.
 func (p *position) prove(at time.Time) {
-	if p.epoch != "" {
+	if p.epoch != "" && at.After(p.proved) {
 		p.proved = at
 	}
 }

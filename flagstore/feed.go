@@ -15,6 +15,10 @@ type Snapshot struct {
 	Flags    []Document
 	Kills    []rampart.Kill
 	Segments []Document
+
+	// Age is for how long nobody has known whether this still is the store's state. It
+	// is zero of the store itself; a relay that is cut off does not hide that it is.
+	Age time.Duration
 }
 
 // A Document is the versioned JSON of a flag or a segment, not yet decoded, so that
@@ -65,6 +69,7 @@ type Subscription interface {
 type Reader struct {
 	ID       string    `json:"id"`
 	Service  string    `json:"service"`
+	Via      string    `json:"via,omitempty"` // the relay that it follows, if any
 	Revision int64     `json:"revision"`
 	At       time.Time `json:"at"` // by the store's clock; set by the store
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,31 +16,11 @@ var _ Feed = (*Store)(nil)
 
 // Load reads everything: one HGETALL, and the clock.
 func (s *Store) Load(ctx context.Context) (Snapshot, error) {
-	state, now, err := s.readAll(ctx, "load", "state")
+	state, err := s.LoadState(ctx)
 	if err != nil {
 		return Snapshot{}, err
 	}
-	revision, _ := strconv.ParseInt(state["revision"], 10, 64)
-	snap := Snapshot{Epoch: state["epoch"], Revision: revision, Now: now}
-	for _, field := range slices.Sorted(maps.Keys(state)) {
-		kind, name, ok := strings.Cut(field, ":")
-		version, text := split(state[field])
-		if !ok || version == 0 {
-			continue
-		}
-		document := Document{Name: name, Version: version, JSON: []byte(text)}
-		switch kind {
-		case "f":
-			snap.Flags = append(snap.Flags, document)
-		case "s":
-			snap.Segments = append(snap.Segments, document)
-		case "k":
-			if k, err := readKill(name, version, text); err == nil {
-				snap.Kills = append(snap.Kills, k)
-			}
-		}
-	}
-	return snap, nil
+	return state.Snapshot(), nil
 }
 
 // Revision reads epoch and revision from the primary as it resolves now.
@@ -86,6 +64,26 @@ func (s *Store) readAll(ctx context.Context, do, hash string) (map[string]string
 
 // Follow subscribes to the change feed on a connection of its own.
 func (s *Store) Follow(ctx context.Context) (Subscription, error) {
+	messages, err := s.FollowMessages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return subscription{messages}, nil
+}
+
+type subscription struct{ *Messages }
+
+// Next implements [Subscription].
+func (s subscription) Next(ctx context.Context) (Change, error) {
+	m, err := s.Messages.Next(ctx)
+	if err != nil {
+		return Change{}, err
+	}
+	return m.Change(), nil
+}
+
+// FollowMessages is Follow for whoever hands messages on as they are.
+func (s *Store) FollowMessages(ctx context.Context) (*Messages, error) {
 	call, cancel := s.bounded(ctx)
 	defer cancel()
 	// Receive, not Channel: a channel drops what its reader is too slow for, silently.
@@ -94,68 +92,42 @@ func (s *Store) Follow(ctx context.Context) (Subscription, error) {
 		_ = pubsub.Close()
 		return nil, s.fault("follow changes", err)
 	}
-	return &subscription{s, pubsub, ctx.Done(), context.AfterFunc(ctx, func() { _ = pubsub.Close() })}, nil
+	return &Messages{s, pubsub, ctx.Done(), context.AfterFunc(ctx, func() { _ = pubsub.Close() })}, nil
 }
 
-type subscription struct {
+// Messages are what is published, in that order.
+type Messages struct {
 	store  *Store
 	pubsub *redis.PubSub
 	over   <-chan struct{} // closed when the subscription ends by its own context
 	ignore func() bool     // keeps that context from ending it
 }
 
-// Next implements [Subscription]. The driver would reconnect by itself and say
-// nothing of what was missed meanwhile; so whatever breaks ends the subscription.
-func (s *subscription) Next(ctx context.Context) (Change, error) {
-	if ctx.Done() != s.over { // a blocked read does not see its context
-		stop := context.AfterFunc(ctx, func() { _ = s.pubsub.Close() })
+// Next waits for a message. The driver would reconnect by itself and say nothing of
+// what was missed meanwhile; so whatever breaks ends the subscription.
+func (m *Messages) Next(ctx context.Context) (Message, error) {
+	if ctx.Done() != m.over { // a blocked read does not see its context
+		stop := context.AfterFunc(ctx, func() { _ = m.pubsub.Close() })
 		defer stop()
 	}
-	message, err := s.pubsub.Receive(ctx)
+	got, err := m.pubsub.Receive(ctx)
 	if ctx.Err() != nil {
-		return Change{}, ctx.Err()
+		return "", ctx.Err()
 	}
 	if err != nil {
-		_ = s.pubsub.Close()
-		return Change{}, s.store.fault("follow changes", err)
+		_ = m.pubsub.Close()
+		return "", m.store.fault("follow changes", err)
 	}
-	m, ok := message.(*redis.Message)
+	message, ok := got.(*redis.Message)
 	if !ok {
-		_ = s.pubsub.Close()
-		return Change{}, errors.New("follow changes: the subscription was renewed")
+		_ = m.pubsub.Close()
+		return "", errors.New("follow changes: the subscription was renewed")
 	}
-	return parse(m.Payload), nil
+	return Message(message.Payload), nil
 }
 
-func (s *subscription) Close() error {
-	s.ignore()
-	return s.pubsub.Close()
-}
-
-// parse reads a message: "1 previous revision mark kind name version", a line
-// break and the text. What a newer writer says that cannot be understood comes out
-// as the zero Change, which is a gap to every reader, and so makes it load again.
-func parse(payload string) Change {
-	header, text, _ := strings.Cut(payload, "\n")
-	h := answer(strings.Split(header, " "))
-	if h.text(0) != "1" || len(h) < 7 {
-		return Change{}
-	}
-	c := Change{Previous: h.number(1), Revision: h.number(2), Confirm: h.text(3) == "!"}
-	name, version := h.text(5), h.number(6)
-	switch h.text(4) {
-	case "f":
-		c.Flag = &Document{Name: name, Version: version, JSON: []byte(text)}
-	case "s":
-		c.Segment = &Document{Name: name, Version: version, JSON: []byte(text)}
-	case "k":
-		k, err := readKill(name, version, text)
-		if err != nil {
-			return Change{}
-		}
-		c.Kill = &k
-	default:
-		return Change{}
-	}
-	return c
+// Close ends the subscription.
+func (m *Messages) Close() error {
+	m.ignore()
+	return m.pubsub.Close()
 }

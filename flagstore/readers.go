@@ -15,40 +15,62 @@ import (
 // Silence is how long a reader may say nothing until it is taken to be gone.
 const Silence = time.Minute
 
-// maxReaderText bounds the ID and the service of a reader.
+// maxReaderText bounds what a reader says of itself.
 const maxReaderText = 200
+
+// confirmedAtOnce is how many readers one call of the script notes.
+const confirmedAtOnce = 500
 
 // Confirm notes how far a reader has come, and returns how many readers are there.
 // The time is the store's.
 func (s *Store) Confirm(ctx context.Context, r Reader) (readers int, err error) {
-	if r.ID == "" || len(r.ID) > maxReaderText || len(r.Service) > maxReaderText {
-		return 0, rampart.Errorf(rampart.Invalid, "%q of %q does not name a reader", clip(r.ID), clip(r.Service)).
-			WithHint("ID and service have at most %d bytes", maxReaderText)
+	return s.ConfirmAll(ctx, []Reader{r}, nil)
+}
+
+// Leave takes a reader off the list at once. One that dies without a word is taken
+// off after Silence; until then a launch and a kill wait for it in vain.
+func (s *Store) Leave(ctx context.Context, id string) error {
+	_, err := s.ConfirmAll(ctx, nil, []string{id})
+	return err
+}
+
+// ConfirmAll is Confirm for many readers, and Leave for those that are gone, in one
+// write for some hundreds of them.
+func (s *Store) ConfirmAll(ctx context.Context, readers []Reader, gone []string) (total int, err error) {
+	for len(readers) > confirmedAtOnce || len(gone) > confirmedAtOnce {
+		some, left := min(len(readers), confirmedAtOnce), min(len(gone), confirmedAtOnce)
+		if _, err := s.ConfirmAll(ctx, readers[:some], gone[:left]); err != nil {
+			return 0, err
+		}
+		readers, gone = readers[some:], gone[left:]
 	}
-	text, err := json.Marshal(r)
-	if err != nil {
-		return 0, wrap("confirm", err)
+	args := make([]any, 0, 1+len(gone)+3*len(readers))
+	args = append(args, len(gone))
+	for _, id := range gone {
+		args = append(args, id)
 	}
-	n, err := s.confirm(ctx, r.Revision, r.ID, string(text))
+	for _, r := range readers {
+		if err := r.Check(); err != nil {
+			return 0, err
+		}
+		text, err := json.Marshal(r)
+		if err != nil {
+			return 0, wrap("confirm", err)
+		}
+		args = append(args, r.ID, r.Revision, string(text))
+	}
+	n, err := s.confirm(ctx, 0, args)
 	if err != nil {
 		return 0, s.fault("confirm", err)
 	}
 	return int(n[1]), nil
 }
 
-// Leave takes a reader off the list at once. One that dies without a word is taken
-// off after Silence; until then a launch and a kill wait for it in vain.
-func (s *Store) Leave(ctx context.Context, id string) error {
-	ctx, cancel := s.bounded(ctx)
-	defer cancel()
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.HDel(ctx, s.key("readers"), id)
-		p.ZRem(ctx, s.key("readers:seen"), id)
-		p.ZRem(ctx, s.key("readers:at"), id)
-		return nil
-	})
-	if err != nil {
-		return s.fault("leave", err)
+// Check returns why a reader cannot be listed.
+func (r Reader) Check() error {
+	if r.ID == "" || len(r.ID) > maxReaderText || len(r.Service) > maxReaderText || len(r.Via) > maxReaderText {
+		return rampart.Errorf(rampart.Invalid, "%q of %q does not name a reader", clip(r.ID), clip(r.Service)).
+			WithHint("ID and service have at most %d bytes", maxReaderText)
 	}
 	return nil
 }
@@ -56,7 +78,7 @@ func (s *Store) Leave(ctx context.Context, id string) error {
 // Confirmed counts the readers that are there, and those of them that have
 // confirmed a revision.
 func (s *Store) Confirmed(ctx context.Context, revision int64) (confirmed, total int, err error) {
-	n, err := s.confirm(ctx, revision, "", "")
+	n, err := s.confirm(ctx, revision, []any{0})
 	if err != nil {
 		return 0, 0, s.fault("count readers", err)
 	}
@@ -122,9 +144,9 @@ func (s *Store) Readers(ctx context.Context) ([]Reader, error) {
 	return all, nil
 }
 
-func (s *Store) confirm(ctx context.Context, revision int64, id, text string) ([]int64, error) {
+func (s *Store) confirm(ctx context.Context, revision int64, args []any) ([]int64, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	keys := []string{s.key("readers"), s.key("readers:seen"), s.key("readers:at")}
-	return confirmScript.Run(ctx, s.rdb, keys, revision, Silence.Milliseconds(), id, text).Int64Slice()
+	return confirmScript.Run(ctx, s.rdb, keys, append([]any{revision, Silence.Milliseconds()}, args...)...).Int64Slice()
 }

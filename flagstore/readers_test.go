@@ -79,6 +79,36 @@ func TestAReaderThatLeavesIsNotCounted(t *testing.T) {
 	require.Equal(t, []int{1, 1}, []int{confirmed, total})
 }
 
+func TestManyReadersConfirmAndLeaveInOneWrite(t *testing.T) {
+	s, srv := open(t)
+	reader := dialed(t, srv.ReaderURL()) // with the rights that a relay has
+	var all []flagstore.Reader
+	var gone []string
+	for i := range 1200 {
+		id := fmt.Sprintf("reader-%d", i)
+		all = append(all, flagstore.Reader{ID: id, Service: "shop", Via: "node-1", Revision: int64(10 + i%2)})
+		if i < 700 {
+			gone = append(gone, id)
+		}
+	}
+	total, err := reader.ConfirmAll(t.Context(), all, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1200, total)
+	confirmed, total, err := s.Confirmed(t.Context(), 11)
+	require.NoError(t, err)
+	require.Equal(t, []int{600, 1200}, []int{confirmed, total})
+	listed, err := s.Readers(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "node-1", listed[0].Via)
+
+	total, err = reader.ConfirmAll(t.Context(), all[:1], gone[1:])
+	require.NoError(t, err)
+	require.Equal(t, 501, total)
+	total, err = reader.ConfirmAll(t.Context(), []flagstore.Reader{all[0]}, []string{all[0].ID})
+	require.NoError(t, err)
+	require.Equal(t, 501, total, "who comes back has not left")
+}
+
 func TestConfirmRefusesReadersWithoutAName(t *testing.T) {
 	s, _ := open(t)
 	for _, r := range []flagstore.Reader{{}, {ID: strings.Repeat("x", 300)}, {ID: "a", Service: strings.Repeat("x", 300)}} {
