@@ -22,7 +22,7 @@ func (a *app) flagCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(a.flagCreateCommand(), a.flagSetCommand(), a.flagDisableCommand(),
-		a.flagGetCommand(), a.flagListCommand(), a.flagHistoryCommand(), a.flagDecideCommand())
+		a.flagGetCommand(), a.flagListCommand(), a.flagHistoryCommand(), a.flagDecideCommand(), a.flagReadersCommand())
 	return c
 }
 

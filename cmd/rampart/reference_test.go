@@ -53,6 +53,7 @@ var answers = map[string]reflect.Type{
 	"rampart flag list":         reflect.TypeFor[[]flagstore.Entry](),
 	"rampart flag history":      reflect.TypeFor[[]rampart.Event](),
 	"rampart flag decide":       reflect.TypeFor[decided](),
+	"rampart flag readers":      reflect.TypeFor[listedReaders](),
 	"rampart segment apply":     reflect.TypeFor[rampart.Segment](),
 	"rampart segment get":       reflect.TypeFor[rampart.Segment](),
 	"rampart segment list":      reflect.TypeFor[[]rampart.Segment](),
