@@ -15,8 +15,9 @@ var catalogued = map[string]string{
 	"worker":             "worker: TestMetricsAreCatalogued",
 	"worker/annotations": "worker: TestMetricsAreCatalogued",
 	"client":             "client: TestSeriesAreCatalogued",
-	"console":            "none of its own: those of client and console/ofrep",
-	"console/ofrep":      "console/ofrep: TestMetricsAreCatalogued",
+	"console":            "console: TestMetricsAreCatalogued",
+	"console/ofrep":      "console: TestMetricsAreCatalogued",
+	"console/flagd":      "console: TestMetricsAreCatalogued",
 	"internal/catalogue": "exports none",
 }
 
