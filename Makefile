@@ -19,6 +19,9 @@ race := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 # machine, so a whole package may take this long.
 test := go test -count=1 -timeout=14m $(race)
 
+# Modules of their own, so that nobody who uses the product pays for what they need.
+modules := deploy/devserver deploy/check client/openfeature client/rampartotel console/agree acceptance/web bench/peers
+
 # The race detector makes a random walk of a launch ten times as long, so with it the
 # model takes a few hundred, and without it its two thousand.
 model := go test -count=1 -timeout=14m -run '^TestModel$$' ./workflows
@@ -43,18 +46,10 @@ test: deps ## run every test, on real Temporal, Redis, Prometheus and a browser
 	$(test) ./workflows ./... || status=1; \
 	echo '$(model)'; \
 	$(model) || status=1; \
-	echo 'cd deploy/devserver && $(test) ./acceptance'; \
-	(cd deploy/devserver && $(test) ./acceptance) || status=1; \
-	echo 'cd deploy/check && $(test) ./...'; \
-	(cd deploy/check && $(test) ./...) || status=1; \
-	echo 'cd client/rampartotel && $(test) ./...'; \
-	(cd client/rampartotel && $(test) ./...) || status=1; \
-	echo 'cd console/agree && $(test) ./...'; \
-	(cd console/agree && $(test) ./...) || status=1; \
-	echo 'cd acceptance/web && $(test) ./...'; \
-	(cd acceptance/web && $(test) ./...) || status=1; \
-	echo 'cd client/openfeature && $(test) ./...'; \
-	(cd client/openfeature && $(test) ./...) || status=1; \
+	for module in $(modules); do \
+	  echo "cd $$module && $(test) ./..."; \
+	  (cd $$module && $(test) ./...) || status=1; \
+	done; \
 	echo '$(if $(race),tests ran with the race detector,tests ran without the race detector, which needs cgo and a C compiler)'; \
 	exit $$status
 
@@ -70,33 +65,17 @@ check-format:
 check-modules:
 	go mod tidy -diff
 	go mod verify
-	cd deploy/devserver && go mod tidy -diff && go mod verify
-	cd deploy/check && go mod tidy -diff && go mod verify
-	cd client/rampartotel && go mod tidy -diff && go mod verify
-	cd console/agree && go mod tidy -diff && go mod verify
-	cd acceptance/web && go mod tidy -diff && go mod verify
-	cd client/openfeature && go mod tidy -diff && go mod verify
-	cd tools && go mod tidy -diff && go mod verify
+	set -e; for module in $(modules) tools; do (cd $$module && go mod tidy -diff && go mod verify); done
 
 .PHONY: check-vet
 check-vet:
 	go vet ./...
-	cd deploy/devserver && go vet ./...
-	cd deploy/check && go vet ./...
-	cd client/rampartotel && go vet ./...
-	cd console/agree && go vet ./...
-	cd acceptance/web && go vet ./...
-	cd client/openfeature && go vet ./...
+	set -e; for module in $(modules); do (cd $$module && go vet ./...); done
 
 .PHONY: check-lint
 check-lint:
 	$(tool) staticcheck ./...
-	cd deploy/devserver && go tool -modfile=../../tools/go.mod staticcheck ./...
-	cd deploy/check && go tool -modfile=../../tools/go.mod staticcheck ./...
-	cd client/rampartotel && go tool -modfile=../../tools/go.mod staticcheck ./...
-	cd console/agree && go tool -modfile=../../tools/go.mod staticcheck ./...
-	cd acceptance/web && go tool -modfile=../../tools/go.mod staticcheck ./...
-	cd client/openfeature && go tool -modfile=../../tools/go.mod staticcheck ./...
+	set -e; for module in $(modules); do (cd $$module && go tool -modfile=$(CURDIR)/tools/go.mod staticcheck ./...); done
 
 # Workflow code must give the same answers on replay.
 .PHONY: check-workflows
@@ -109,7 +88,7 @@ check-workflows:
 .PHONY: check-security
 check-security:
 	$(tool) gosec -quiet -exclude=G115,G204,G304,G602 -exclude-generated \
-		-exclude-dir=.cache -exclude-dir=deploy/devserver -exclude-dir=deploy/check -exclude-dir=client/rampartotel -exclude-dir=client/openfeature -exclude-dir=console/agree -exclude-dir=acceptance/web -exclude-dir=tools ./...
+		$(foreach module,.cache tools $(modules),-exclude-dir=$(module)) ./...
 	cd client/openfeature && go tool -modfile=../../tools/go.mod gosec -quiet -exclude=G115 ./...
 
 # Packages import one way only.
@@ -121,6 +100,7 @@ check-rooms:
 bench: deps ## measure what the design promises; writes out/bench.json
 	@mkdir -p out
 	go run ./bench -out out/bench.json
+	cd bench/peers && go run . -out ../../out/bench.json
 
 .PHONY: bench-scale
 bench-scale: deps ## measure a thousand launches at once, and more; adds to out/bench.json

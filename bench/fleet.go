@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/bench/deciding"
 	"github.com/rampart-dev/rampart/client"
 	"github.com/rampart-dev/rampart/flagstore"
 )
@@ -119,7 +120,7 @@ func (f *fleet) close() {
 	_ = all.Wait()
 }
 
-var subject = &rampart.Subject{Key: decidedKey}
+var subject = &rampart.Subject{Key: deciding.Key}
 
 // watchedFeed is the feed of one client. It notices when the client has applied a
 // change, because then the client asks for the next one.

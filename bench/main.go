@@ -45,7 +45,7 @@ type benchmark struct {
 // stack, and apart those that have a stack of their own. The order matters: a worker,
 // once started, is there for the rest.
 var (
-	alone  = []benchmark{deciding}
+	alone  = []benchmark{decisions, wrapping, linking}
 	staged = []benchmark{killing, turningBack, walking}
 	apart  = []benchmark{harming}
 )

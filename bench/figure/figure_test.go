@@ -52,6 +52,7 @@ func TestRatiosAreOfPairs(t *testing.T) {
 	// Both were slowed down in the second pair: the ratio of each pair is still 2.
 	require.Equal(t, figure.Samples{2, 2}, figure.Samples{20, 200}.Over(figure.Samples{10, 100}))
 	require.Panics(t, func() { figure.Samples{1}.Over(figure.Samples{1, 2}) })
+	require.Equal(t, figure.Samples{5, 50}, figure.Samples{20, 200}.Less(figure.Samples{10, 100}).By(2))
 }
 
 func TestPromiseIsKeptUpToItsLimit(t *testing.T) {

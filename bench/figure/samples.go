@@ -26,12 +26,31 @@ func (s Samples) Median() float64 { return s.Quantile(0.5) }
 // Over returns the ratio of each sample to the one of the yardstick that was taken
 // beside it. It panics where their numbers differ.
 func (s Samples) Over(yardstick Samples) Samples {
-	if len(s) != len(yardstick) {
+	return s.beside(yardstick, func(a, b float64) float64 { return a / b })
+}
+
+// Less returns what each sample is more than the one that was taken beside it. It panics
+// where their numbers differ.
+func (s Samples) Less(other Samples) Samples {
+	return s.beside(other, func(a, b float64) float64 { return a - b })
+}
+
+// By returns each sample divided by n.
+func (s Samples) By(n float64) Samples {
+	shares := make(Samples, len(s))
+	for i := range s {
+		shares[i] = s[i] / n
+	}
+	return shares
+}
+
+func (s Samples) beside(other Samples, of func(a, b float64) float64) Samples {
+	if len(s) != len(other) {
 		panic("figure: samples that were not taken in pairs")
 	}
-	ratios := make(Samples, len(s))
+	out := make(Samples, len(s))
 	for i := range s {
-		ratios[i] = s[i] / yardstick[i]
+		out[i] = of(s[i], other[i])
 	}
-	return ratios
+	return out
 }
