@@ -6,7 +6,9 @@
 //   - [New] resolves the flag's handle once;
 //   - client.Middleware ties every request to its user, in [Shop.Handler];
 //   - the handlers ask the flag by the context of the request, in checkout.go;
-//   - what the product wants more of is tracked, in [Shop.order].
+//   - what the product wants more of is tracked, in [Shop.order];
+//   - pages that are open follow the flag by OpenFeature's own web provider, which asks
+//     the console, in assets/flags.js.
 //
 // The rest is a shop to try things on. Both checkouts read one database through one
 // pool of connections, which fails now and then, as databases do. And it can be made

@@ -15,6 +15,11 @@ import (
 //go:embed pages
 var files embed.FS
 
+// assets are what pages load: flags.js is ours, openfeature.js OpenFeature's.
+//
+//go:embed assets
+var assets embed.FS
+
 // pages are the pages by name, each inside the layout.
 var pages = func() map[string]*template.Template {
 	layout := template.Must(template.ParseFS(files, "pages/layout.html", "pages/parts.html"))
@@ -30,6 +35,7 @@ type content struct {
 	User     string
 	Decision rampart.Decision
 	Total    float64
+	Console  Console
 }
 
 func (s *Shop) show(w http.ResponseWriter, r *http.Request, name string) {
@@ -50,7 +56,7 @@ func (s *Shop) write(w http.ResponseWriter, r *http.Request, status int, name st
 	subject := client.FromContext(r.Context()).Subject()
 	var page bytes.Buffer
 	err := pages[name].ExecuteTemplate(&page, "layout", content{
-		User: subject.Key, Decision: s.checkout.Decide(subject), Total: orderValue,
+		User: subject.Key, Decision: s.checkout.Decide(subject), Total: orderValue, Console: s.console,
 	})
 	if err != nil {
 		http.Error(w, "this page is broken", http.StatusInternalServerError)

@@ -24,6 +24,13 @@ type Options struct {
 	Registry *prometheus.Registry // that Flags has been given, too
 	Database DatabaseOptions
 	Faults   *Faults // nil: none can be injected
+	Console  Console // the zero Console: pages that are open do not see what changes
+}
+
+// A Console is where pages that are open hear of changes.
+type Console struct {
+	URL   string // as browsers reach it
+	Token string // of kind browser, because every visitor can read it; empty: the console wants none
 }
 
 // A Shop serves the pages of the shop.
@@ -32,6 +39,7 @@ type Shop struct {
 	checkout *client.Flag
 	database *database
 	faults   *Faults
+	console  Console
 	registry *prometheus.Registry
 }
 
@@ -46,6 +54,7 @@ func New(o Options) (*Shop, error) {
 		checkout: o.Flags.Flag(FlagName), // once, not for every request
 		database: database,
 		faults:   o.Faults,
+		console:  o.Console,
 		registry: o.Registry,
 	}, nil
 }
@@ -63,6 +72,7 @@ func (s *Shop) Handler() http.Handler {
 	all := http.NewServeMux()
 	all.Handle("/", s.measured(client.Middleware(s.flags, subjectOf)(pages)))
 	all.HandleFunc("GET /as", becomeUser)
+	all.Handle("GET /assets/", http.FileServerFS(assets))
 	all.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	all.HandleFunc("GET /healthz", s.health)
 	return all

@@ -1,8 +1,9 @@
 // Command demo shows three launches of the shop's new checkout on real parts: one that
 // goes well, through all five phases; one of a build that fails, which a comparison
 // with the old checkout finds; and one of a build that harms the database, from which
-// both checkouts suffer alike, so that only an absolute bound finds it. It starts Temporal, Redis, Prometheus, a worker, the shop and two thousand
-// customers on free ports of this machine, and leaves them up until Ctrl-C.
+// both checkouts suffer alike, so that only an absolute bound finds it. It starts
+// Temporal, Redis, Prometheus, a worker, a console, the shop and two thousand customers
+// on free ports of this machine, and leaves them up until Ctrl-C.
 //
 //	make demo        # or: go run ./examples/shop/demo
 //	make demo CI=1   # ends by itself; exit code 0 if all launches ended as they should
@@ -73,7 +74,7 @@ func (d *demo) run(ctx context.Context) error {
 		Worker: []string{programs.rampart, "worker"},
 		Say:    func(what string) { d.screen.say("%s ...", what) },
 	}, func(ctx context.Context, s *devstack.Stack) error {
-		if d.parts, err = open(ctx, s, programs.shop); err != nil {
+		if d.parts, err = open(ctx, s, programs); err != nil {
 			return err
 		}
 		defer d.parts.close()
@@ -109,6 +110,8 @@ func (d *demo) introduce() {
 	d.screen.say("")
 	d.screen.fields(
 		"shop", d.shopURL,
+		"as one of the staff", d.shopURL+"/as?user=ann  (leave it open: the new checkout comes and goes by itself)",
+		"console", d.consoleURL+"  (which tells open pages what changes, by OFREP)",
 		"Temporal UI", d.stack.UI,
 		"Prometheus", d.stack.Prometheus,
 		"customers", fmt.Sprintf("%d, who click about %d times a second; a day takes %s", customers, clicks, day),
@@ -120,6 +123,7 @@ func (d *demo) linger() {
 	d.screen.title("Everything is still up")
 	d.screen.fields(
 		"the shop", d.shopURL+"  (its footer lets you look as another customer)",
+		"the console", d.consoleURL+"/ofrep/v1/evaluate/flags",
 		"what it exports", d.shopURL+"/metrics",
 		"first launch", d.links[0],
 		"second launch", d.links[1],
@@ -137,6 +141,7 @@ func (d *demo) linger() {
 	d.screen.say("  .cache/demo/rampart start %s --as %s", planPath, mel)
 	d.screen.say("  .cache/demo/rampart watch %s", shop.FlagName)
 	d.screen.say(`  curl -X PUT %s -d '{"newErrors": 40}'        # or {"newKeeps": "%s"}`, d.faultsURL, kept)
+	d.screen.say("  .cache/demo/rampart kill %s --as %s --reason \"I want to see it vanish\"", shop.FlagName, mel)
 	d.screen.say("")
 	d.screen.say("Ctrl-C stops everything.")
 }

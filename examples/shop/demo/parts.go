@@ -30,30 +30,39 @@ var staff = []string{"ann", "bo", "mel"}
 
 // parts is what runs: the stack, the shop and its customers.
 type parts struct {
-	stack     *devstack.Stack
-	shopURL   string
-	faultsURL string
-	load      *load.Load
-	links     []string // to the launches in Temporal UI
+	stack      *devstack.Stack
+	shopURL    string
+	consoleURL string
+	faultsURL  string
+	load       *load.Load
+	links      []string // to the launches in Temporal UI
 
 	leave context.CancelFunc
 	gone  sync.WaitGroup
 }
 
 // open opens the shop and lets the customers in.
-func open(ctx context.Context, s *devstack.Stack, program string) (*parts, error) {
-	ports, err := devstack.FreePorts(2)
+func open(ctx context.Context, s *devstack.Stack, programs programs) (*parts, error) {
+	ports, err := devstack.FreePorts(3)
 	if err != nil {
 		return nil, err
 	}
-	front, faults := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])
-	p := &parts{stack: s, shopURL: "http://" + front, faultsURL: "http://" + faults + "/faults"}
+	front, faults, console := loopback(ports[0]), loopback(ports[1]), loopback(ports[2])
+	p := &parts{stack: s, shopURL: "http://" + front, faultsURL: "http://" + faults + "/faults", consoleURL: "http://" + console}
 	internal := rampart.SegmentChange{Segment: rampart.Segment{Name: "internal", Keys: staff}, By: "mel", Reason: "who tries things first"}
 	if _, err := s.Starter().ApplySegment(ctx, internal); err != nil {
 		return nil, err
 	}
 	err = s.Launch(ctx, devstack.Process{
-		Name: "shop", Program: program, Args: []string{"--listen", front, "--faults", faults},
+		Name: "console", Program: programs.rampart,
+		Args: []string{"console", "--listen", console, "--metrics-listen", "off", "--origins", p.shopURL},
+		Env:  s.Env(), Restart: true,
+	}, func(ctx context.Context) error { return ask(ctx, http.MethodGet, p.consoleURL+"/readyz", nil) })
+	if err != nil {
+		return nil, err
+	}
+	err = s.Launch(ctx, devstack.Process{
+		Name: "shop", Program: programs.shop, Args: []string{"--listen", front, "--faults", faults, "--console", p.consoleURL},
 		Env: s.Env(), Restart: true, // as where it would run for real
 	}, func(ctx context.Context) error { return ask(ctx, http.MethodGet, p.shopURL+"/healthz", nil) })
 	if err != nil {
@@ -75,6 +84,8 @@ func open(ctx context.Context, s *devstack.Stack, program string) (*parts, error
 	p.gone.Go(func() { p.load.Run(ctx) })
 	return p, nil
 }
+
+func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 func (p *parts) close() {
 	p.leave()

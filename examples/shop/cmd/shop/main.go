@@ -46,6 +46,7 @@ type settings struct {
 	redis, environment string
 	passwordFile       string
 	listen, faults     string
+	console, tokenFile string
 	failures           float64
 }
 
@@ -56,6 +57,8 @@ func settingsFromArgs() settings {
 	flag.StringVar(&s.environment, "env", or(os.Getenv("RAMPART_ENV"), "production"), "environment whose flags are read (RAMPART_ENV)")
 	flag.StringVar(&s.listen, "listen", "127.0.0.1:8080", "address of the shop")
 	flag.StringVar(&s.faults, "faults", "", "loopback address at which faults can be injected; empty: they cannot")
+	flag.StringVar(&s.console, "console", "", "URL of the console, which browsers ask while a page is open; empty: pages do not")
+	flag.StringVar(&s.tokenFile, "console-token-file", "", "file with its token for browsers; empty: it wants none")
 	flag.Float64Var(&s.failures, "failures", 2, "percent of the database's queries that fail by themselves")
 	flag.Parse()
 	return s
@@ -66,9 +69,13 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	password, err := passwordIn(s.passwordFile)
+	password, err := secretIn(s.passwordFile)
 	if err != nil {
-		return err
+		return rampart.Errorf(rampart.Invalid, "the password of the flag store cannot be read").Because(err)
+	}
+	token, err := secretIn(s.tokenFile)
+	if err != nil {
+		return rampart.Errorf(rampart.Invalid, "the console's token cannot be read").Because(err)
 	}
 	var faults *shop.Faults
 	if s.faults != "" {
@@ -89,6 +96,7 @@ func run(ctx context.Context, s settings) error {
 	defer func() { _ = flags.Close() }()
 	tea, err := shop.New(shop.Options{
 		Flags: flags, Registry: registry, Faults: faults, Database: shop.DatabaseOptions{Failures: failures},
+		Console: shop.Console{URL: s.console, Token: token},
 	})
 	if err != nil {
 		return err
@@ -100,16 +108,13 @@ func run(ctx context.Context, s settings) error {
 	return serve(ctx, servers)
 }
 
-// passwordIn reads the password of the flag store; empty where no file is named.
-func passwordIn(file string) (string, error) {
+// secretIn reads a secret; empty where no file is named.
+func secretIn(file string) (string, error) {
 	if file == "" {
 		return "", nil
 	}
-	password, err := os.ReadFile(file)
-	if err != nil {
-		return "", rampart.Errorf(rampart.Invalid, "the password of the flag store cannot be read").Because(err)
-	}
-	return strings.TrimSpace(string(password)), nil
+	secret, err := os.ReadFile(file)
+	return strings.TrimSpace(string(secret)), err
 }
 
 // serve serves each handler at its address until the context ends or one of them
