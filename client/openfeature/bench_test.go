@@ -32,8 +32,15 @@ func benchClient(b *testing.B) *client.Client {
 
 // BenchmarkProvider is to be compared with BenchmarkNoop of the same run: what the
 // provider adds to OpenFeature's own cost.
-func BenchmarkProvider(b *testing.B) {
-	c := register(b, provider.New(benchClient(b), provider.Options{})).NewClient()
+func BenchmarkProvider(b *testing.B) { benchmarkProvider(b, provider.Options{}) }
+
+// BenchmarkProviderShared copies no metadata.
+func BenchmarkProviderShared(b *testing.B) {
+	benchmarkProvider(b, provider.Options{ShareMetadata: true})
+}
+
+func benchmarkProvider(b *testing.B, o provider.Options) {
+	c := register(b, provider.New(benchClient(b), o)).NewClient()
 	details, err := c.BooleanValueDetails(b.Context(), "checkout-v7", false, benchContext)
 	require.NoError(b, err)
 	require.Equal(b, openfeature.SplitReason, details.Reason)

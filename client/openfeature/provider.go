@@ -31,7 +31,7 @@ type Options struct {
 	Variant func(flag *rampart.Flag, on bool) string
 
 	// ShareMetadata hands out one map of metadata again and again, and no copies, which
-	// saves a sixth of an evaluation. It must not be set behind the multi-provider of
+	// saves two allocations of fifteen. It must not be set behind the multi-provider of
 	// OpenFeature's SDK, nor behind anything else that writes into the metadata it gets.
 	ShareMetadata bool
 
