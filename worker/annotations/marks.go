@@ -58,7 +58,7 @@ func tags(environment, kind, id string, e rampart.Event) []string {
 
 // changed tells an event in a line. Grafana shows the text as HTML.
 func changed(e rampart.Event, before *rampart.Event) string {
-	what := e.Verb
+	var what string
 	switch {
 	case killing(e.Verb):
 		what = "killed, off for everybody"
