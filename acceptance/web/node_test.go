@@ -122,3 +122,10 @@ func (n *nodeClient) ask(questions ...question) []details {
 	require.NoError(n.t, err)
 	return n.await("it has answered", func(s said) bool { return s.Answers != nil }).Answers
 }
+
+func asJSON(t testing.TB, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(text)
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/client"
 	"github.com/rampart-dev/rampart/flagstore"
 	"github.com/rampart-dev/rampart/internal/child"
 	"github.com/rampart-dev/rampart/internal/redistest"
@@ -27,11 +29,12 @@ type world struct {
 	t         testing.TB
 	store     *flagstore.Store
 	redis     string // its URL
-	tokens    string // file
+	tokens    string // file; empty: nobody needs one
 	addresses string // file that the console writes
 	origins   string
 	console   *exec.Cmd
 	listen    string // of OFREP
+	sync      string // of flagd's protocol
 
 	Server, Browser string // the tokens
 }
@@ -52,7 +55,7 @@ func newStore(t testing.TB) *world {
 	redis := redistest.Start(t)
 	w := &world{
 		t: t, redis: "redis://" + redis.Addr(), addresses: filepath.Join(t.TempDir(), "addresses"),
-		listen: "127.0.0.1:0",
+		listen: "127.0.0.1:0", sync: "127.0.0.1:0",
 	}
 	var err error
 	w.store, err = flagstore.Open(flagstore.Options{URL: w.redis, Environment: environment})
@@ -62,6 +65,14 @@ func newStore(t testing.TB) *world {
 	for _, f := range flags() {
 		w.put(f)
 	}
+	return w
+}
+
+// newOpenWorld starts one whose console asks nobody for a token.
+func newOpenWorld(t testing.TB) *world {
+	t.Helper()
+	w := newStore(t)
+	w.start()
 	return w
 }
 
@@ -125,7 +136,7 @@ func (w *world) newToken(name string, options ...string) string {
 func (w *world) start() {
 	w.t.Helper()
 	w.console = w.run(*program, "console", "--redis", w.redis, "--env", environment,
-		"--listen", w.listen, "--metrics-listen", "off",
+		"--listen", w.listen, "--metrics-listen", "off", "--flagd", w.sync,
 		"--tokens", w.tokens, "--origins", w.origins, "--address-file", w.addresses)
 	require.Eventually(w.t, w.ready, patience, tick, "the console becomes ready")
 }
@@ -154,8 +165,11 @@ func (w *world) ready() bool {
 		return false
 	}
 	for line := range strings.Lines(string(text)) {
-		if name, address, _ := strings.Cut(strings.TrimSpace(line), " "); name == "http" {
+		switch name, address, _ := strings.Cut(strings.TrimSpace(line), " "); name {
+		case "http":
 			w.listen = address
+		case "flagd":
+			w.sync = address
 		}
 	}
 	resp, err := http.Get(w.URL() + "/readyz")
@@ -176,6 +190,18 @@ func (w *world) crash() {
 
 // URL is where OFREP is.
 func (w *world) URL() string { return "http://" + w.listen }
+
+// client is the Go client, whose answers all others must give.
+func (w *world) client() *client.Client {
+	w.t.Helper()
+	c, err := client.Open(w.t.Context(), client.Options{
+		Redis: w.redis, Environment: environment, Service: "test", Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = c.Close() })
+	require.Eventually(w.t, c.Ready, patience, tick)
+	return c
+}
 
 // output is what a process has said.
 type output struct {

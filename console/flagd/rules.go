@@ -194,8 +194,9 @@ func text(name string) expr {
 	return op("if", op("===", v, true), "true", op("===", v, false), "false", op("cat", v))
 }
 
-// key is what is no attribute: a string, or "" where it is missing.
-func key(name string) expr { return op("cat", variable(name)) }
+// key is what is no attribute: a string, or "" where it is missing. That must be said:
+// some make "null" of what is missing.
+func key(name string) expr { return op("cat", op("var", name, "")) }
 
 func isOneOf(value any, list []string) expr {
 	if list == nil {
