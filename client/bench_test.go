@@ -3,6 +3,8 @@ package client_test
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 
@@ -153,6 +155,45 @@ func BenchmarkRequest(b *testing.B) {
 		}
 		r.End(false)
 	}
+}
+
+// BenchmarkMiddleware is what the middleware adds to an HTTP request that asks one flag;
+// BenchmarkMiddlewareFour, to one that asks four.
+func BenchmarkMiddleware(b *testing.B)     { benchMiddleware(b, 1) }
+func BenchmarkMiddlewareFour(b *testing.B) { benchMiddleware(b, 4) }
+
+func benchMiddleware(b *testing.B, n int) {
+	c := benchClient(b)
+	var flags []*client.Flag
+	for i := range n {
+		flags = append(flags, c.Flag(fmt.Sprintf("checkout-v%d0", i+1)))
+	}
+	page := client.Middleware(c, func(*http.Request) rampart.Subject { return *benchSubject })(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, f := range flags {
+			if f.OnContext(r.Context()) {
+				benchOn++
+			}
+		}
+	}))
+	w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	req.Header.Set("Traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	b.ReportAllocs()
+	for b.Loop() {
+		page.ServeHTTP(w, req)
+	}
+}
+
+func TestARequestWithFourFlagsAllocatesOnce(t *testing.T) {
+	c := benchClient(t)
+	flags := [4]*client.Flag{c.Flag("checkout-v10"), c.Flag("checkout-v20"), c.Flag("checkout-v30"), c.Flag("checkout-v40")}
+	ctx := t.Context()
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() {
+		ctx, r := c.Begin(ctx, *benchSubject)
+		for _, f := range flags {
+			f.BoolContext(ctx, false)
+		}
+		r.End(false)
+	}), 1.0)
 }
 
 func TestDecidingAllocatesNothing(t *testing.T) {
