@@ -50,6 +50,14 @@ func newWorld(t testing.TB, origins ...string) *world {
 	return w
 }
 
+// newOpenWorld starts one whose console asks nobody for a token.
+func newOpenWorld(t testing.TB) *world {
+	t.Helper()
+	w := newStore(t)
+	w.start()
+	return w
+}
+
 func newStore(t testing.TB) *world {
 	t.Helper()
 	redis := redistest.Start(t)
@@ -68,17 +76,9 @@ func newStore(t testing.TB) *world {
 	return w
 }
 
-// newOpenWorld starts one whose console asks nobody for a token.
-func newOpenWorld(t testing.TB) *world {
-	t.Helper()
-	w := newStore(t)
-	w.start()
-	return w
-}
-
 // flags are one of each type and one for each way to decide.
 func flags() []rampart.Flag {
-	all := []rampart.Flag{
+	return []rampart.Flag{
 		{Name: "checkout-v2", Off: raw("false"), On: raw("true"), Exposure: 5000},
 		{Name: "banner", Off: raw(`"plain"`), On: raw(`"festive"`), Exposure: rampart.Full},
 		{Name: "results", Off: raw("10"), On: raw("25"), Exposure: rampart.Full},
@@ -89,7 +89,6 @@ func flags() []rampart.Flag {
 		{Name: "europe", Off: raw("false"), On: raw("true"), Exposure: 2500, Where: []rampart.Rule{{Attribute: "region", In: []string{"eu-west-1", "eu-central-1"}}}},
 		{Name: "by-request", Off: raw("false"), On: raw("true"), Exposure: 3000, Unit: rampart.Request},
 	}
-	return all
 }
 
 func raw(text string) json.RawMessage { return json.RawMessage(text) }
