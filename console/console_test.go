@@ -29,6 +29,11 @@ const (
 	tick       = 5 * time.Millisecond
 )
 
+func TestMain(m *testing.M) {
+	flagstore.SilenceDriver()
+	os.Exit(m.Run())
+}
+
 // A running console.
 type running struct {
 	t     *testing.T

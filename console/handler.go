@@ -82,7 +82,7 @@ func harden(h http.Header, encrypted bool) {
 // then ask whatever listens on loopback, as if it were theirs.
 func ownName(host string) bool {
 	if _, _, err := net.SplitHostPort(host); err != nil {
-		host = net.JoinHostPort(host, "80")
+		host += ":80" // which an address of IPv6 has its brackets for
 	}
 	return loopback(host)
 }

@@ -132,7 +132,7 @@ func (s *Service) textFor(grant *access.Grant, now *state) (string, error) {
 
 // FetchAllFlags hands out all flags.
 func (s *Service) FetchAllFlags(ctx context.Context, q *syncv1.FetchAllFlagsRequest) (*syncv1.FetchAllFlagsResponse, error) {
-	grant, err := s.admit(ctx, q.GetSelector())
+	grant, err := s.admit(ctx, q.GetSelector()) //lint:ignore SA1019 providers send it still
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (s *Service) FetchAllFlags(ctx context.Context, q *syncv1.FetchAllFlagsRequ
 // SyncFlags hands out all flags, and all of them again after every change. Whoever is
 // slow gets the newest next, and holds up nobody.
 func (s *Service) SyncFlags(q *syncv1.SyncFlagsRequest, to syncv1grpc.FlagSyncService_SyncFlagsServer) error {
-	grant, err := s.admit(to.Context(), q.GetSelector())
+	grant, err := s.admit(to.Context(), q.GetSelector()) //lint:ignore SA1019 likewise
 	if err != nil {
 		return err
 	}
@@ -189,10 +189,13 @@ func (s *Service) SyncFlags(q *syncv1.SyncFlagsRequest, to syncv1grpc.FlagSyncSe
 
 // GetMetadata is there for older providers. What it says would become part of the
 // context of every evaluation, so it says nothing.
+//
+//lint:ignore SA1019 older providers ask
 func (s *Service) GetMetadata(ctx context.Context, _ *syncv1.GetMetadataRequest) (*syncv1.GetMetadataResponse, error) {
 	if _, err := s.admit(ctx, ""); err != nil {
 		return nil, err
 	}
+	//lint:ignore SA1019 likewise
 	return &syncv1.GetMetadataResponse{Metadata: &structpb.Struct{}}, nil
 }
 
