@@ -58,7 +58,7 @@ func commandLines(page string) []string {
 func words(line string) []string {
 	var all []string
 	for _, w := range word.FindAllString(line, -1) {
-		if strings.HasPrefix(w, "#") || w == "|" || w == ">" || w == "&" {
+		if strings.HasPrefix(w, "#") || w == "|" || w == ">" || w == ">>" || w == "&" {
 			break
 		}
 		all = append(all, strings.Trim(w, `"'`))
