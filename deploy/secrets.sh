@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes the secrets of deploy/compose.yaml into deploy/secrets/, once: passwords of
-# two users of Redis, and what each of them may do. docs/how-to/redis.md says why.
+# two users of Redis, and what each of them may do, which docs/how-to/redis.md explains;
+# and a token of the console, with what the console keeps of it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -17,6 +18,8 @@ main() {
   password >secrets/redis-writer
   password >secrets/redis-reader
   users "$(cat secrets/redis-writer)" "$(cat secrets/redis-reader)" >secrets/redis-users
+  printf 'rampart_server_%s' "$(password)" >secrets/console-token
+  echo "trial server production sha256:$(sha256sum <secrets/console-token | cut -d' ' -f1)" >secrets/console-tokens
   echo "secrets: written to deploy/secrets/"
 }
 

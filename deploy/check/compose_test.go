@@ -23,7 +23,7 @@ var numeric = regexp.MustCompile(`^[1-9][0-9]*:[1-9][0-9]*$`)
 
 func TestComposeIsValidAndHasAllParts(t *testing.T) {
 	project := load(t)
-	for _, name := range []string{"temporal", "redis", "prometheus", "setup", "worker-1", "worker-2", "shop", "customers"} {
+	for _, name := range []string{"temporal", "redis", "prometheus", "setup", "worker-1", "worker-2", "console", "shop", "customers"} {
 		require.Contains(t, project.Services, name)
 	}
 	one, two := project.Services["worker-1"], project.Services["worker-2"]
@@ -151,7 +151,7 @@ func TestWhatIsMountedIsThere(t *testing.T) {
 		}
 	}
 	scraped := read(t, "../prometheus/prometheus.yaml")
-	for _, target := range []string{"worker-1:9464", "worker-2:9464", "shop:8080"} {
+	for _, target := range []string{"worker-1:9464", "worker-2:9464", "console:9465", "shop:8080"} {
 		require.Contains(t, scraped, target)
 	}
 }

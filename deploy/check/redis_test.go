@@ -1,6 +1,8 @@
 package check_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +47,13 @@ func TestSecretsAreWrittenOnce(t *testing.T) {
 	require.Contains(t, written["redis-users"], ">"+written["redis-writer"]+" ")
 }
 
+// The console lets in whoever shows the token, and keeps no more of it than its hash.
+func TestTheTokenOfTheConsole(t *testing.T) {
+	written := secrets(t)
+	require.Regexp(t, `^rampart_server_[0-9a-f]{64}$`, written["console-token"])
+	require.Equal(t, fmt.Sprintf("trial server production sha256:%x\n", sha256.Sum256([]byte(written["console-token"]))), written["console-tokens"])
+}
+
 // secrets runs secrets.sh and returns what it has written, by file.
 func secrets(t *testing.T) map[string]string {
 	t.Helper()
@@ -56,7 +65,7 @@ func secrets(t *testing.T) map[string]string {
 	_, err = exec.Command("bash", script).CombinedOutput()
 	require.Error(t, err, "a second time it changes nothing")
 	written := map[string]string{}
-	for _, name := range []string{"redis-users", "redis-writer", "redis-reader"} {
+	for _, name := range []string{"redis-users", "redis-writer", "redis-reader", "console-token", "console-tokens"} {
 		written[name] = read(t, filepath.Join(dir, "secrets", name))
 	}
 	info, err := os.Stat(filepath.Join(dir, "secrets"))
