@@ -145,7 +145,7 @@ func TestRandomDocumentsAreDecidedAlike(t *testing.T) {
 	t.Logf("RAMPART_SEED=%d", seed)
 	r := random{rand.New(rand.NewPCG(seed, 0))}
 	var w world
-	for i := range 8 {
+	for i := range 20 {
 		s := r.segment(fmt.Sprintf("segment-%d", i))
 		w.Segments = append(w.Segments, document(t, s.Name, s))
 	}
@@ -252,13 +252,17 @@ func (r random) rules(share bool) []rampart.Rule {
 }
 
 func (r random) rule(ofSegment bool) rampart.Rule {
+	if ofSegment && r.IntN(2) == 0 {
+		from := rampart.Percent(r.IntN(9000))
+		to := from + 1 + rampart.Percent(r.IntN(int(rampart.Full-from)))
+		return rampart.Rule{Share: &rampart.Share{Salt: pick(r, "", "2027-h1"), Unit: r.unit(), From: from, To: to}}
+	}
 	switch r.IntN(5) {
 	case 0:
-		if ofSegment {
-			from := rampart.Percent(r.IntN(9000))
-			return rampart.Rule{Share: &rampart.Share{Salt: pick(r, "", "2027-h1"), Unit: r.unit(), From: from, To: from + 1 + rampart.Percent(r.IntN(int(rampart.Full-from)))}}
+		if !ofSegment {
+			return rampart.Rule{Segment: fmt.Sprintf("segment-%d", r.IntN(22))} // some are not there
 		}
-		return rampart.Rule{Segment: fmt.Sprintf("segment-%d", r.IntN(10))} // some are not there
+		fallthrough
 	case 1:
 		return rampart.Rule{Keys: r.some(people, 8)}
 	case 2:
