@@ -20,6 +20,7 @@ var rooms = map[string][]string{
 	"flagstore":  {""},
 	"client":     {"", "flagstore"},
 	"console":    {"", "client", "flagstore"},
+	"relay":      {"", "client", "flagstore"},
 	"activities": {"", "gates", "flagstore"},
 	"workflows":  {"", "activities", "gates"},
 	"starter":    {"", "workflows", "activities", "flagstore"},
@@ -37,7 +38,7 @@ var owners = map[string][]string{
 	"github.com/rs/cors":                      {"console"},
 	"buf.build/gen/go/open-feature/flagd/":    {"console"},
 	"golang.org/x/time":                       {"console"},
-	"github.com/spf13/":                       {"cmd", "worker", "starter", "console", "bench", "chaos", "examples", "internal"},
+	"github.com/spf13/":                       {"cmd", "worker", "starter", "console", "relay", "bench", "chaos", "examples", "internal"},
 	"google.golang.org/grpc":                  {"gates", "worker", "starter", "console", "cmd", "internal", "client"},
 }
 

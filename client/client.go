@@ -18,12 +18,15 @@ import (
 )
 
 // Options say where flags come from and where counts go. Environment and one of
-// Redis and Feed are required.
+// Redis, Relay and Feed are required.
 type Options struct {
 	Redis       string // a URL of redis://, redis+sentinel:// or redis+cluster://: see flagstore.Options
 	Environment string
-	Service     string // as which this process is listed among the readers
-	ID          string // of this process among the readers; default: host, pid and a random part
+	// Relay is the address of a relay on this machine that is followed instead of the
+	// store: unix:///run/rampart/relay.sock, or http://127.0.0.1:8090.
+	Relay   string
+	Service string // as which this process is listed among the readers
+	ID      string // of this process among the readers; default: host, pid and a random part
 
 	// Store says more of how the store is reached: user and password of Redis and of its
 	// sentinels, TLS, the timeout. Redis and Environment stand above.
@@ -146,8 +149,12 @@ func (o Options) withDefaults() (Options, error) {
 	if err := rampart.CheckName("an environment", o.Environment); err != nil {
 		return o, err
 	}
-	if o.Redis == "" && o.Feed == nil {
-		return o, rampart.Errorf(rampart.Invalid, "no flag store is named").WithHint("set Options.Redis, such as redis://localhost:6379")
+	if o.Redis == "" && o.Relay == "" && o.Feed == nil {
+		return o, rampart.Errorf(rampart.Invalid, "no flag store is named").WithHint("set Options.Redis, such as redis://localhost:6379, or Options.Relay")
+	}
+	if o.Redis != "" && o.Relay != "" {
+		return o, rampart.Errorf(rampart.Invalid, "both a flag store and a relay are named").
+			WithHint("set Options.Redis or Options.Relay; a relay that is away leaves its readers with the last state, as a store would")
 	}
 	if len(o.Edges) > MaxEdges || !increasing(o.Edges) {
 		return o, rampart.Errorf(rampart.Invalid, "bad edges %v of the duration histogram", o.Edges).

@@ -254,7 +254,7 @@ type Findings struct {
 	Goals []GoalResult
 	// NonInferior is set where not to be worse was declared to be enough, goals or not.
 	NonInferior bool
-	Guardrails []Guardrail
+	Guardrails  []Guardrail
 }
 
 // Decide says what a launch has come to. Guardrails do not share alpha: all of them

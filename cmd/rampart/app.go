@@ -73,7 +73,7 @@ whatever breaks turns the flag back.`,
 	a.add(root, "launches", a.startCommand(), a.listCommand(), a.statusCommand(), a.watchCommand(), a.whyCommand(), a.evidenceCommand(),
 		a.approveCommand(), a.rejectCommand(), a.pauseCommand(), a.resumeCommand(), a.advanceCommand(), a.acknowledgeCommand(), a.amendCommand(), a.turnBackCommand())
 	a.add(root, "flags", a.killCommand(), a.restoreCommand(), a.flagCommand(), a.segmentCommand())
-	a.add(root, "parts", a.setupCommand(), a.workerCommand(), a.consoleCommand(), a.sweepCommand(), a.readyCommand(), a.devCommand())
+	a.add(root, "parts", a.setupCommand(), a.workerCommand(), a.consoleCommand(), a.relayCommand(), a.sweepCommand(), a.readyCommand(), a.devCommand())
 	root.AddCommand(a.versionCommand())
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	a.knowShells(root)

@@ -1,0 +1,124 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
+
+	"github.com/rampart-dev/rampart/client"
+	"github.com/rampart-dev/rampart/flagstore"
+)
+
+// Options say whose flags are relayed.
+type Options struct {
+	Store      flagstore.Options
+	Readers    int                   // at once, at most; 0: DefaultReaders
+	Registerer prometheus.Registerer // nil: nothing is exported
+	Log        *zap.Logger
+}
+
+// DefaultReaders is how many processes one relay serves: more than a machine has.
+const DefaultReaders = 5000
+
+// A Relay serves the flags of one environment. It is an http.Handler.
+type Relay struct {
+	http.Handler
+	environment string
+	log         *zap.Logger
+	store       *flagstore.Store
+	client      *client.Client
+	held        *held
+	leases      *leases
+	roll        *roll
+
+	stop    context.CancelFunc
+	stopped <-chan struct{}
+	beside  sync.WaitGroup
+}
+
+// Open begins to follow the store. A store that is out of reach is no error.
+func Open(ctx context.Context, o Options) (*Relay, error) {
+	store, err := flagstore.Open(o.Store)
+	if err != nil {
+		return nil, fmt.Errorf("open flag store: %w", err)
+	}
+	if o.Readers <= 0 {
+		o.Readers = DefaultReaders
+	}
+	host, _ := os.Hostname()
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	r := &Relay{
+		environment: o.Store.Environment, log: o.Log, store: store, held: newHeld(), leases: &leases{store: store},
+		roll: newRoll("relay on "+host, o.Readers), stop: stop, stopped: running.Done(),
+	}
+	r.Handler = r.handler()
+	r.client, err = client.Open(ctx, client.Options{
+		Environment: o.Store.Environment, Service: "rampart-relay", Feed: tap{store, r}, Registerer: o.Registerer,
+		Logger: slog.New(zapslog.NewHandler(o.Log.Core())),
+	})
+	if err == nil {
+		err = r.export(o.Registerer)
+	}
+	if err != nil {
+		stop()
+		_ = store.Close()
+		return nil, err
+	}
+	r.beside.Go(func() { r.roll.keep(running, r.confirmAll) })
+	return r, nil
+}
+
+// confirmWithin bounds a write of confirmations.
+const confirmWithin = 2 * time.Second
+
+func (r *Relay) confirmAll(ctx context.Context, readers []flagstore.Reader, gone []string) error {
+	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
+	defer cancel()
+	_, err := r.store.ConfirmAll(ctx, readers, gone)
+	if err != nil && ctx.Err() == nil {
+		r.log.Warn("the store could not be told of readers", zap.Error(err))
+	}
+	return err
+}
+
+// Status tells how well the relay knows the flags.
+func (r *Relay) Status() client.Status { return r.client.Status() }
+
+// Stop ends all streams, so that a server can shut down.
+func (r *Relay) Stop() { r.stop() }
+
+// Close stops following.
+func (r *Relay) Close() error {
+	r.stop()
+	r.beside.Wait()
+	_ = r.client.Close()
+	return r.store.Close()
+}
+
+// export registers what the relay counts beside its client.
+func (r *Relay) export(to prometheus.Registerer) error {
+	if to == nil {
+		return nil
+	}
+	for _, c := range []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rampart_relay_readers", Help: "Readers that have confirmed in the last minute."},
+			func() float64 { return float64(r.roll.size()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rampart_relay_streams", Help: "Streams of changes that are open."},
+			func() float64 { n, _ := r.held.counts(); return float64(n) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rampart_relay_streams_cut_total", Help: "Streams that were ended because their reader was too slow."},
+			func() float64 { _, cut := r.held.counts(); return float64(cut) }),
+	} {
+		if err := to.Register(c); err != nil {
+			return fmt.Errorf("register the metrics of the relay: %w", err)
+		}
+	}
+	return nil
+}
