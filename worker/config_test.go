@@ -14,6 +14,7 @@ import (
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/console"
 	"github.com/rampart-dev/rampart/internal/settings"
+	"github.com/rampart-dev/rampart/relay"
 	"github.com/rampart-dev/rampart/starter"
 	"github.com/rampart-dev/rampart/worker"
 )
@@ -125,6 +126,7 @@ func TestReferenceListsEverySetting(t *testing.T) {
 	page := string(b)
 	for name, all := range map[string][]settings.Setting{
 		"parts": new(starter.Options).Settings(), "worker": new(worker.Config).Settings(), "console": new(console.Config).Settings(),
+		"relay": new(relay.Config).Settings(),
 	} {
 		begin, end := "<!-- settings: "+name+" -->\n", "<!-- end -->"
 		before, rest, found := strings.Cut(page, begin)

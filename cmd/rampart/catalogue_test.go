@@ -18,6 +18,7 @@ var catalogued = map[string]string{
 	"console":            "console: TestMetricsAreCatalogued",
 	"console/ofrep":      "console: TestMetricsAreCatalogued",
 	"console/flagd":      "console: TestMetricsAreCatalogued",
+	"relay":              "relay: TestMetricsAreCatalogued",
 	"internal/catalogue": "exports none",
 }
 
