@@ -45,8 +45,8 @@ type benchmark struct {
 // stack, and apart those that have a stack of their own. The order matters: a worker,
 // once started, is there for the rest.
 var (
-	alone  = []benchmark{decisions, wrapping, linking}
-	staged = []benchmark{killing, turningBack, walking}
+	alone  = []benchmark{decisions, wrapping, keeping, linking}
+	staged = []benchmark{killing, following, turningBack, walking}
 	apart  = []benchmark{harming}
 )
 
