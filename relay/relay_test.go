@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ const (
 	production = "production"
 	patience   = time.Minute
 	tick       = 5 * time.Millisecond
-	asRelay    = "RAMPART_TEST_AS_RELAY" // the configuration of a relay that this program is to be
+	asRelay    = "RAMPART_TEST_AS_RELAY" // what the relay that this program is to be is told
 )
 
 var ann = &rampart.Subject{Key: "ann"}
@@ -36,11 +37,12 @@ var ann = &rampart.Subject{Key: "ann"}
 // TestMain lets the test program be a relay, so that a real process can be killed.
 func TestMain(m *testing.M) {
 	if text := os.Getenv(asRelay); text != "" {
-		var c relay.Config
-		if err := json.Unmarshal([]byte(text), &c); err != nil {
-			panic(err)
+		listen, rest, _ := strings.Cut(text, " ")
+		redis, metrics, _ := strings.Cut(rest, " ")
+		c := relay.Config{
+			Store: flagstore.Options{URL: redis, Environment: production}, Listen: listen, Metrics: metrics,
+			Readers: 1000, StopTimeout: time.Second, Log: zap.NewNop(),
 		}
-		c.Log = zap.NewNop()
 		if err := relay.Run(context.Background(), c); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -77,10 +79,8 @@ func newStand(t *testing.T) *stand {
 // process starts a relay of its own process.
 func (s *stand) process() *exec.Cmd {
 	s.t.Helper()
-	text, err := json.Marshal(s.config)
-	require.NoError(s.t, err)
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), asRelay+"="+string(text))
+	c.Env = append(os.Environ(), asRelay+"="+strings.Join([]string{s.config.Listen, s.config.Store.URL, s.config.Metrics}, " "))
 	c.Stderr = os.Stderr
 	require.NoError(s.t, c.Start())
 	s.t.Cleanup(func() { kill(c) })
