@@ -2,7 +2,9 @@ package relay
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -40,6 +42,10 @@ func (r *Relay) handler() http.Handler {
 	} {
 		mux.HandleFunc(route.method+" "+relayed.Path("{environment}", route.what), func(w http.ResponseWriter, q *http.Request) {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeWithin))
+			if ofBrowser(q) {
+				refuse(w, http.StatusForbidden, errors.New("a relay answers no browser: ask rampart console"))
+				return
+			}
 			if e := q.PathValue("environment"); e != r.environment {
 				refuse(w, http.StatusNotFound, fmt.Errorf("this relay has the flags of %s, not of %.100q", r.environment, e))
 				return
@@ -48,6 +54,20 @@ func (r *Relay) handler() http.Handler {
 		})
 	}
 	return mux
+}
+
+// ofBrowser is true of what a page of the web has a browser on this machine ask: it names
+// an origin, or, where a page has its own name lead to this machine, that name as host.
+func ofBrowser(q *http.Request) bool {
+	if q.Header.Get("Origin") != "" || q.Header.Get("Sec-Fetch-Site") != "" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(q.Host)
+	if err != nil {
+		host = q.Host
+	}
+	ip := net.ParseIP(host)
+	return host != relayed.Host && host != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 func (r *Relay) state(w http.ResponseWriter, _ *http.Request) {
@@ -121,17 +141,18 @@ func (r *Relay) changes(w http.ResponseWriter, q *http.Request) {
 	w.Header().Set("Connection", "close") // nothing comes after the stream
 	alive := time.NewTicker(aliveEvery)
 	defer alive.Stop()
-	var m flagstore.Message
-	for open := true; open; {
+	for m := flagstore.Message(""); ; {
 		_ = control.SetWriteDeadline(time.Now().Add(writeWithin))
-		if relayed.WriteFrame(w, m) != nil || control.Flush() != nil {
+		if l.write(w, m) != nil || control.Flush() != nil {
 			return
 		}
 		select {
-		case m, open = <-l.messages:
+		case next, open := <-l.messages:
 			if !open {
 				r.log.Warn("a reader was too slow, and was cut")
+				return
 			}
+			m = next
 		case <-alive.C:
 			m = ""
 		case <-r.stopped:

@@ -2,8 +2,11 @@ package relay
 
 import (
 	"encoding/json"
+	"io"
 	"strconv"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/rampart-dev/rampart/client/relayed"
 	"github.com/rampart-dev/rampart/flagstore"
@@ -17,14 +20,18 @@ type held struct {
 	epoch     string
 	revision  int64
 	registers map[string]register
-	encoded   []byte // the state as it is answered; nil: to be made
+	changes   uint64 // of what is answered as the state
+	encoded   []byte // that answer; nil: to be made
 	listeners map[*listener]bool
 	cut       uint64 // listeners that were too slow
+
+	encoding sync.Mutex // one makes the answer, and the others take it; before mu
 }
 
 type register struct {
 	version int64
 	text    string
+	told    time.Time // when a message told of it; zero: it was loaded
 }
 
 func newHeld() *held {
@@ -37,6 +44,24 @@ const backlog = 256
 
 // A listener is one reader's stream. It is closed where the reader is too slow.
 type listener struct{ messages chan flagstore.Message }
+
+// write writes a message, and those that wait behind it.
+func (l *listener) write(w io.Writer, m flagstore.Message) error {
+	for {
+		if err := relayed.WriteFrame(w, m); err != nil {
+			return err
+		}
+		select {
+		case next, open := <-l.messages:
+			if !open {
+				return nil
+			}
+			m = next
+		default:
+			return nil
+		}
+	}
+}
 
 func (h *held) listen() *listener {
 	h.mu.Lock()
@@ -70,11 +95,11 @@ func (h *held) take(m flagstore.Message) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r, ok := m.Register(); ok {
-		h.join(r)
+		h.join(r, time.Now())
 		if r.Previous == h.revision {
 			h.revision = r.Revision
 		}
-		h.encoded = nil
+		h.changed()
 	}
 	h.tell(m)
 }
@@ -93,14 +118,15 @@ func (h *held) load(s flagstore.State, before int64) {
 	defer h.mu.Unlock()
 	news := s.Epoch != h.epoch
 	for r := range s.Registers {
-		news = h.join(r) || news
+		news = h.join(r, time.Time{}) || news
 	}
 	// A message that came while the state was read may be ahead of it.
 	if s.Revision > h.revision || h.revision == before {
 		news = news || s.Revision != h.revision
 		h.revision = s.Revision
 	}
-	h.epoch, h.encoded = s.Epoch, nil
+	h.epoch = s.Epoch
+	h.changed()
 	if h.known && news {
 		h.tell(relayed.Again)
 	}
@@ -108,32 +134,69 @@ func (h *held) load(s flagstore.State, before int64) {
 }
 
 // join reports whether a register is news. The caller holds h.mu.
-func (h *held) join(r flagstore.Register) bool {
+func (h *held) join(r flagstore.Register, told time.Time) bool {
 	if r.Version <= h.registers[r.Field].version {
 		return false
 	}
-	h.registers[r.Field] = register{r.Version, r.Text}
+	h.registers[r.Field] = register{r.Version, r.Text, told}
 	return true
+}
+
+// changed notes that the state is to be encoded again. The caller holds h.mu.
+func (h *held) changed() {
+	h.changes++
+	h.encoded = nil
+}
+
+// A flagTold is the document of a flag that came as a message.
+type flagTold struct {
+	name string
+	register
+}
+
+func (h *held) told() (all []flagTold) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for field, r := range h.registers {
+		if name, ok := strings.CutPrefix(field, "f:"); ok && !r.told.IsZero() {
+			all = append(all, flagTold{name, r})
+		}
+	}
+	return all
 }
 
 // state returns what is answered, encoded once for all who ask; nil: nothing is known.
 func (h *held) state() ([]byte, error) {
+	h.encoding.Lock()
+	defer h.encoding.Unlock()
+	s, encoded, as := h.copy()
+	if s == nil || encoded != nil {
+		return encoded, nil
+	}
+	encoded, err := json.Marshal(s) // without h.mu: a kill does not wait for it
+	if err != nil {
+		return nil, err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.known {
-		return nil, nil
+	if h.changes == as {
+		h.encoded = encoded
 	}
-	if h.encoded == nil {
-		s := relayed.State{Epoch: h.epoch, Revision: h.revision, Registers: make(map[string]string, len(h.registers))}
-		for field, r := range h.registers {
-			s.Registers[field] = strconv.FormatInt(r.version, 10) + " " + r.text
-		}
-		var err error
-		if h.encoded, err = json.Marshal(s); err != nil {
-			return nil, err
-		}
+	return encoded, nil
+}
+
+// copy returns the state, its encoding if there is one, and how often it had changed.
+func (h *held) copy() (s *relayed.State, encoded []byte, changes uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.known || h.encoded != nil {
+		return nil, h.encoded, h.changes
 	}
-	return h.encoded, nil
+	s = &relayed.State{Epoch: h.epoch, Revision: h.revision, Registers: make(map[string]string, len(h.registers))}
+	for field, r := range h.registers {
+		s.Registers[field] = strconv.FormatInt(r.version, 10) + " " + r.text
+	}
+	return s, nil, h.changes
 }
 
 // position returns how far the state has come.

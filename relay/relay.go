@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
 
+	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/client"
 	"github.com/rampart-dev/rampart/flagstore"
 )
@@ -56,9 +57,10 @@ func Open(ctx context.Context, o Options) (*Relay, error) {
 	host, _ := os.Hostname()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r := &Relay{
-		environment: o.Store.Environment, log: o.Log, store: store, held: newHeld(), leases: &leases{store: store},
+		environment: o.Store.Environment, log: o.Log, store: store, held: newHeld(),
 		roll: newRoll("relay on "+host, o.Readers), stop: stop, stopped: running.Done(),
 	}
+	r.leases = &leases{store: store, held: r.held, terms: map[string]rampart.LeaseTerm{}}
 	r.Handler = r.handler()
 	r.client, err = client.Open(ctx, client.Options{
 		Environment: o.Store.Environment, Service: "rampart-relay", Feed: tap{store, r}, Registerer: o.Registerer,

@@ -310,7 +310,7 @@ func TestRelayRefusesWhatItCannotServe(t *testing.T) {
 	_, err = feed.Confirm(t.Context(), flagstore.Reader{ID: string(make([]byte, 5000))})
 	require.ErrorContains(t, err, "too large")
 
-	require.ErrorContains(t, relay.Run(t.Context(), s.config), "another relay answers")
+	require.ErrorContains(t, relay.Run(t.Context(), s.config), "another relay has")
 }
 
 func TestRelaySaysWhatIsWrongWithItsConfiguration(t *testing.T) {
@@ -357,4 +357,47 @@ func TestRelayTellsOfItself(t *testing.T) {
 		require.NoError(t, answer.Body.Close())
 		require.Equal(t, status, answer.StatusCode, path)
 	}
+}
+
+// A page of the web can have a browser ask what listens on this machine.
+func TestRelayAnswersNoBrowser(t *testing.T) {
+	s := newStand(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s.config.Listen = "http://" + l.Addr().String()
+	require.NoError(t, l.Close())
+	s.process()
+	for name, tt := range map[string]struct {
+		change func(*http.Request)
+		want   int
+	}{
+		"a service":                         {func(*http.Request) {}, 200},
+		"a page of another site":            {func(q *http.Request) { q.Header.Set("Origin", "https://example.com") }, 403},
+		"a page's form":                     {func(q *http.Request) { q.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+		"a name that leads here":            {func(q *http.Request) { q.Host = "rebound.example.com:8090" }, 403},
+		"localhost":                         {func(q *http.Request) { q.Host = "localhost" }, 200},
+		"the loopback address of version 6": {func(q *http.Request) { q.Host = "[::1]:8090" }, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.config.Listen+relayed.Path(production, relayed.PathRevision), nil)
+			require.NoError(t, err)
+			tt.change(q)
+			answer, err := http.DefaultClient.Do(q)
+			require.NoError(t, err)
+			require.NoError(t, answer.Body.Close())
+			require.Equal(t, tt.want, answer.StatusCode)
+		})
+	}
+}
+
+func TestReaderLeavesThroughARelayThatHasNotHeardOfIt(t *testing.T) {
+	s := newStand(t)
+	_, err := s.store.Confirm(t.Context(), flagstore.Reader{ID: "shop-1", Service: "shop", Revision: 1})
+	require.NoError(t, err)
+	s.process()
+	require.NoError(t, s.feed().Leave(t.Context(), "shop-1"))
+	eventually(t, "it is gone", func() bool {
+		all, err := s.store.Readers(t.Context())
+		return err == nil && len(all) == 0
+	})
 }

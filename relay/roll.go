@@ -15,6 +15,10 @@ import (
 const (
 	newsWithin = 5 * time.Millisecond
 	restWithin = 2 * time.Second
+	// newsLasts is for how long what a reader has said is news. They all speak every ten
+	// seconds or so: one of whom the store could not be told, and who said nothing since,
+	// is not to be listed as if it had just been heard of.
+	newsLasts = 15 * time.Second
 )
 
 // A roll knows who follows the relay and how far each of them has come.
@@ -65,12 +69,14 @@ func (r *roll) confirm(reader flagstore.Reader) (int, error) {
 func (r *roll) leave(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.readers[id]; known {
-		delete(r.readers, id)
-		delete(r.untold, id)
-		r.gone[id] = true
-		r.hurry()
+	// One that is not known here may have confirmed to the relay before this one.
+	if id == "" || len(id) > maxReader || len(r.gone) >= r.most {
+		return
 	}
+	delete(r.readers, id)
+	delete(r.untold, id)
+	r.gone[id] = true
+	r.hurry()
 }
 
 func (r *roll) hurry() {
@@ -80,19 +86,21 @@ func (r *roll) hurry() {
 	}
 }
 
-// keep tells the store until the context ends.
+// keep tells the store until the context ends, and then once more.
 func (r *roll) keep(ctx context.Context, tell func(context.Context, []flagstore.Reader, []string) error) {
 	rest := time.NewTicker(restWithin)
 	defer rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			if readers, gone := r.take(); len(readers)+len(gone) > 0 {
+				_ = tell(context.WithoutCancel(ctx), readers, gone)
+			}
 			return
 		case <-rest.C:
 		case <-r.soon:
 			select {
 			case <-ctx.Done():
-				return
 			case <-time.After(newsWithin):
 			}
 		}
@@ -118,7 +126,9 @@ func (r *roll) take() (readers []flagstore.Reader, gone []string) {
 		}
 	}
 	for id := range r.untold {
-		readers = append(readers, r.readers[id].Reader)
+		if h := r.readers[id]; time.Since(h.at) <= newsLasts {
+			readers = append(readers, h.Reader)
+		}
 	}
 	for id := range r.gone {
 		gone = append(gone, id)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -92,9 +93,12 @@ func makeWay(path string) error {
 	case info.Mode().Type() != os.ModeSocket:
 		return rampart.Errorf(rampart.Refused, "%s is there, and is no socket", path).WithHint("name another path with --listen")
 	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+	c, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
 		_ = c.Close()
-		return rampart.Errorf(rampart.Refused, "another relay answers at %s", path).WithHint("stop it, or name another path with --listen")
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) { // one that is out of breath is there, too
+		return rampart.Errorf(rampart.Refused, "another relay has %s", path).WithHint("stop it, or name another path with --listen")
 	}
 	return os.Remove(path)
 }

@@ -2,11 +2,9 @@ package relay
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/rampart-dev/rampart"
-	"github.com/rampart-dev/rampart/client/relayed"
 	"github.com/rampart-dev/rampart/flagstore"
 )
 
@@ -22,12 +20,13 @@ var _ flagstore.Feed = tap{}
 
 // Load implements flagstore.Feed.
 func (t tap) Load(ctx context.Context) (flagstore.Snapshot, error) {
-	before := t.relay.held.at()
+	before, asked := t.relay.held.at(), time.Now()
 	state, err := t.store.LoadState(ctx)
 	if err != nil {
 		return flagstore.Snapshot{}, err
 	}
 	t.relay.held.load(state, before)
+	t.relay.leases.setClock(state.Now, asked)
 	return state.Snapshot(), nil
 }
 
@@ -70,30 +69,4 @@ func (t tapped) Next(ctx context.Context) (flagstore.Change, error) {
 	}
 	t.held.take(m)
 	return m.Change(), nil
-}
-
-// leases reads the lease registers once for all who ask at about the same time.
-type leases struct {
-	store *flagstore.Store
-	mu    sync.Mutex
-	last  relayed.Leases
-	at    time.Time // by our clock; zero: never read
-}
-
-// leasesLast is for how long an answer serves others: a twentieth of the shortest time
-// between two reads of one reader.
-const leasesLast = 10 * time.Millisecond
-
-func (l *leases) read(ctx context.Context) (relayed.Leases, error) {
-	l.mu.Lock() // so that those who come meanwhile have the same answer
-	defer l.mu.Unlock()
-	if since := time.Since(l.at); !l.at.IsZero() && since < leasesLast {
-		return relayed.Leases{Terms: l.last.Terms, Now: l.last.Now.Add(since)}, nil
-	}
-	terms, now, err := l.store.Leases(ctx)
-	if err != nil {
-		return relayed.Leases{}, err
-	}
-	l.last, l.at = relayed.Leases{Terms: terms, Now: now}, time.Now()
-	return l.last, nil
 }

@@ -42,7 +42,7 @@ func Dial(address, environment string) (*Feed, error) {
 	f := &Feed{environment: environment, base: strings.TrimSuffix(address, "/"), http: http.Client{Transport: transport}}
 	switch {
 	case u.Scheme == "unix" && u.Host == "" && u.Path != "":
-		f.base = "http://relay"
+		f.base = "http://" + Host
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", u.Path)
 		}

@@ -23,6 +23,9 @@ const (
 	PathReaders  = "readers"  // POST: a flagstore.Reader; DELETE with ?id=
 )
 
+// Host is the host that readers name where they ask over a socket, which has none.
+const Host = "relay"
+
 // Path returns the path of one of them.
 func Path(environment, what string) string { return "/" + Version + "/" + environment + "/" + what }
 
@@ -72,7 +75,10 @@ const maxFrame = 1 << 20
 // WriteFrame writes a message: its length in bytes, a line break, and the message. An
 // empty one says only that the relay is there.
 func WriteFrame(w io.Writer, m flagstore.Message) error {
-	_, err := io.WriteString(w, strconv.Itoa(len(m))+"\n"+string(m))
+	if _, err := io.WriteString(w, strconv.Itoa(len(m))+"\n"); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, string(m)) // by itself: a copy for each reader adds up
 	return err
 }
 
