@@ -254,11 +254,10 @@ func TestStoreThatIsEmptyMovesNobodyBackBehindARelay(t *testing.T) {
 
 func TestLeaseEndsWithRelayAndStoreBothGone(t *testing.T) {
 	s := newStand(t)
-	s.write(checkout(1, rampart.Full), func(w *flagstore.Write) { w.Lease = 5 * time.Second })
 	p := s.process()
 	c := s.read()
-	_, err := s.store.RenewLease(t.Context(), "checkout-v2", 1, 5*time.Second)
-	require.NoError(t, err)
+	s.write(checkout(1, rampart.Full), func(w *flagstore.Write) { w.Lease = 5 * time.Second })
+	eventually(t, "the exposure is there", func() bool { _, known := c.Flag("checkout-v2").Document(); return known })
 	kill(p)
 	s.redis.Kill()
 	eventually(t, "nobody writes, and it is off", func() bool { return c.Decide("checkout-v2", ann).Reason == rampart.ReasonLeaseEnded })
