@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -192,11 +193,23 @@ func TestMetadataOfUsersAreNotBelieved(t *testing.T) {
 		passedOn = metadata.ValueFromIncomingContext(ctx, "baggage")
 		return nil
 	})
-	ctx := metadata.AppendToOutgoingContext(t.Context(), "user", "ann",
-		"baggage", "tenant=7,rampart.key=bob,rampart.flags=checkout-v2:on@9",
-		"traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-	require.NoError(t, check(ctx, conn))
-	require.False(t, on)
-	require.Equal(t, rampart.Subject{Key: "ann", Request: "4bf92f3577b34da6a3ce929d0e0e4736"}, subject)
-	require.Equal(t, []string{"tenant=7"}, passedOn)
+	const ours = "rampart.key=bob,rampart.flags=checkout-v2:on@9"
+	for name, c := range map[string]struct{ said, kept []string }{
+		"among what others say":   {[]string{"tenant=7," + ours}, []string{"tenant=7"}},
+		"and nothing else":        {[]string{ours}, nil},
+		"in a header of its own":  {[]string{"tenant=7", ours}, []string{"tenant=7"}},
+		"more than anybody reads": {[]string{ours + ",x=" + strings.Repeat("y", 8<<10)}, nil},
+		"nothing of ours":         {[]string{"tenant=7", "a=b"}, []string{"tenant=7", "a=b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := metadata.AppendToOutgoingContext(t.Context(), "user", "ann", "traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+			for _, said := range c.said {
+				ctx = metadata.AppendToOutgoingContext(ctx, "baggage", said)
+			}
+			require.NoError(t, check(ctx, conn))
+			require.False(t, on)
+			require.Equal(t, rampart.Subject{Key: "ann", Request: "4bf92f3577b34da6a3ce929d0e0e4736"}, subject)
+			require.Equal(t, c.kept, passedOn)
+		})
+	}
 }

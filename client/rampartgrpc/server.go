@@ -92,7 +92,8 @@ func strip(ctx context.Context, baggage []string) context.Context {
 		return ctx
 	}
 	md, _ := metadata.FromIncomingContext(ctx) // a copy
-	md.Set("baggage", kept...)
+	md.Delete("baggage")                       // setting nothing would leave what is there
+	md.Append("baggage", kept...)
 	return metadata.NewIncomingContext(ctx, md)
 }
 
