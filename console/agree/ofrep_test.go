@@ -198,7 +198,7 @@ func TestAnswersConformToTheProtocol(t *testing.T) {
 		{"more than one JSON", known, "web", "everybody", ann + ann, 400, `"errorCode":"PARSE_ERROR"`},
 		{"a body without end", known, "web", "everybody", long, 400, `more than 65536 bytes`},
 		{"a context without bottom", known, "web", "everybody", deep, 400, `"errorCode":"PARSE_ERROR"`},
-		{"a context without shore", known, "web", "everybody", many + "}}", 400, `301 properties`},
+		{"a context without shore", known, "web", "everybody", many + "}}", 400, `more than 200 properties`},
 		{"an unknown flag", known, "web", "unheard-of", ann, 404, `"key":"unheard-of","errorCode":"FLAG_NOT_FOUND"`},
 		{"a removed flag", known, "web", "removed", ann, 404, `"errorCode":"FLAG_NOT_FOUND"`},
 		{"a flag that the token may not see", known, "web", "hidden", ann, 404, `{"key":"hidden","errorCode":"FLAG_NOT_FOUND","errorDetails":"there is no such flag"}`},

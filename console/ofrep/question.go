@@ -14,10 +14,13 @@ import (
 )
 
 // What a question may hold. A context is looked at for every flag, so it is bounded
-// beside its size.
+// beside its size. So are names: a property of an object is known by the names of all
+// that it is in, and one long name before thousands of short ones would come to a
+// hundred megabytes.
 const (
 	maxBody       = 64 << 10
-	maxProperties = 200
+	maxProperties = 200 // those of objects in it too
+	maxName       = 256 // bytes
 )
 
 // The codes of the protocol's failures, beside those that reasons have.
@@ -56,8 +59,8 @@ func subjectOf(body []byte) (s rampart.Subject, wrong *failure) {
 	if err := d.Decode(&question); err != nil || question.Context == nil {
 		return s, &failure{Code: invalidContext, Details: "the body holds no object by the name of context"}
 	}
-	if n := len(question.Context); n > maxProperties {
-		return s, &failure{Code: invalidContext, Details: fmt.Sprintf("the context has %d properties, more than %d", n, maxProperties)}
+	if wrong := bounded(question.Context, new(int)); wrong != nil {
+		return s, wrong
 	}
 	if key, there := question.Context[rampart.TargetingKey]; there {
 		if _, text := key.(string); !text {
@@ -65,4 +68,22 @@ func subjectOf(body []byte) (s rampart.Subject, wrong *failure) {
 		}
 	}
 	return rampart.SubjectOf(question.Context), nil
+}
+
+// bounded counts properties, those of objects in objects too.
+func bounded(object map[string]any, n *int) *failure {
+	if *n += len(object); *n > maxProperties {
+		return &failure{Code: invalidContext, Details: fmt.Sprintf("the context has more than %d properties", maxProperties)}
+	}
+	for name, property := range object {
+		if len(name) > maxName {
+			return &failure{Code: invalidContext, Details: fmt.Sprintf("the name of a property has more than %d bytes", maxName)}
+		}
+		if inner, is := property.(map[string]any); is {
+			if wrong := bounded(inner, n); wrong != nil {
+				return wrong
+			}
+		}
+	}
+	return nil
 }
