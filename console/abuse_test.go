@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -287,4 +288,25 @@ func TestProvidersOfFlagdFollow(t *testing.T) {
 	require.NoError(t, c.end())
 	_, err = stream.Recv()
 	require.Equal(t, codes.Unavailable, status.Code(err))
+}
+
+// A call reaches what answers it only with its message.
+func TestWhoeverHasNoTokenIsNotWaitedFor(t *testing.T) {
+	_, reach, _ := openStore(t)
+	file, secrets := tokenFile(t,
+		access.Token{Name: "java", Kind: access.Server, Environment: production},
+		access.Token{Name: "web", Kind: access.Browser, Environment: production, Flags: []string{"checkout-v2"}})
+	c := start(t, console.Config{Store: reach, Tokens: file, Flagd: "127.0.0.1:0"})
+	conn, err := grpc.NewClient(c.addr["flagd"], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	for token, want := range map[string]codes.Code{"": codes.Unauthenticated, "a guess": codes.Unauthenticated, secrets["web"]: codes.PermissionDenied} {
+		ctx, cancel := context.WithTimeout(metadata.AppendToOutgoingContext(t.Context(), "x-api-key", token), patience)
+		defer cancel()
+		for _, method := range []string{"SyncFlags", "FetchAllFlags"} {
+			call, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, "/flagd.sync.v1.FlagSyncService/"+method, grpc.WaitForReady(true))
+			require.NoError(t, err)
+			require.Equal(t, want, status.Code(call.RecvMsg(&syncv1.SyncFlagsResponse{})), method)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/tap"
 
 	"github.com/rampart-dev/rampart"
 )
@@ -32,9 +33,11 @@ func (s *console) listenRPC(certs *tls.Config) error {
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(64 << 10), grpc.MaxConcurrentStreams(16), grpc.MaxHeaderListSize(16 << 10),
 		grpc.ConnectionTimeout(5 * time.Second),
+		grpc.InTapHandle(func(ctx context.Context, call *tap.Info) (context.Context, error) { return s.flagd.Knock(ctx, call) }),
 		// A provider that is gone without a word is noticed, and one may ask as often
-		// whether we are.
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		// whether we are. A connection on which nobody follows is closed: one that answers
+		// pings would else keep its place for good, without a token.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second, MaxConnectionIdle: time.Minute}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}
 	if certs != nil {
