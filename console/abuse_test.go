@@ -226,6 +226,20 @@ func TestWithoutTokensOnlyThisMachineIsAnswered(t *testing.T) {
 		_ = resp.Body.Close()
 		require.Equal(t, want, resp.StatusCode, host)
 	}
+	scraped := start(t, console.Config{Store: reach, Metrics: "0.0.0.0:0"})
+	for _, c := range []struct {
+		listener string
+		at       *running
+		want     int
+	}{{"metrics", c, 403}, {"metrics", scraped, 200}, {"http", scraped, 403}} {
+		req, err := http.NewRequest(http.MethodGet, "http://"+c.at.addr[c.listener]+"/healthz", nil)
+		require.NoError(t, err)
+		req.Host = "console-0.example.internal:9465" // as Prometheus and kubelet know it
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		_ = resp.Body.Close()
+		require.Equal(t, c.want, resp.StatusCode, "%s at %s", c.listener, c.at.addr[c.listener])
+	}
 	for _, c := range []struct {
 		name   string
 		config console.Config

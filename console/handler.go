@@ -15,7 +15,7 @@ func (s *console) handler() http.Handler {
 	mux := http.NewServeMux()
 	s.ofrep.Route(mux)
 	s.health(mux)
-	return s.guarded(s.shared(mux))
+	return s.guarded(s.shared(mux), s.grants.Open())
 }
 
 // metricsHandler answers Prometheus.
@@ -25,7 +25,7 @@ func (s *console) metricsHandler() http.Handler {
 	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(s.registry, promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{
 		MaxRequestsInFlight: 4, Timeout: 20 * time.Second,
 	})))
-	return s.guarded(mux)
+	return s.guarded(mux, s.grants.Open() && loopback(s.config.Metrics))
 }
 
 func (s *console) health(mux *http.ServeMux) {
@@ -52,14 +52,15 @@ func (s *console) shared(next http.Handler) http.Handler {
 	}).Handler(next)
 }
 
-// guarded is what every request goes through.
-func (s *console) guarded(next http.Handler) http.Handler {
+// guarded is what every request goes through. One to a listener of this machine alone
+// must be sent to it by a name of its own.
+func (s *console) guarded(next http.Handler, own bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		seen := &statusWriter{ResponseWriter: w}
 		defer func() { s.finish(seen, r, began, recover()) }()
 		harden(seen.Header(), r.TLS != nil)
-		if s.grants.Open() && !ownName(r.Host) {
+		if own && !ownName(r.Host) {
 			http.Error(seen, "this console answers only to the name of this machine", http.StatusForbidden)
 			return
 		}
