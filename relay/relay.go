@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -39,6 +40,7 @@ type Relay struct {
 	held        *held
 	leases      *leases
 	roll        *roll
+	untold      bool // the store could not be told of readers the last time; of roll.keep alone
 
 	stop    context.CancelFunc
 	stopped <-chan struct{}
@@ -85,10 +87,24 @@ func (r *Relay) confirmAll(ctx context.Context, readers []flagstore.Reader, gone
 	ctx, cancel := context.WithTimeout(ctx, confirmWithin)
 	defer cancel()
 	_, err := r.store.ConfirmAll(ctx, readers, gone)
-	if err != nil && ctx.Err() == nil {
-		r.log.Warn("the store could not be told of readers", zap.Error(err))
+	if !errors.Is(err, context.Canceled) { // by the relay's own end
+		r.noteTold(err)
 	}
 	return err
+}
+
+// noteTold says that the store cannot be told of readers when that begins, and when it
+// ends: it is tried again every other second.
+func (r *Relay) noteTold(err error) {
+	switch {
+	case err != nil && r.untold:
+		r.log.Debug("the store still cannot be told of readers", zap.Error(err))
+	case err != nil:
+		r.log.Warn("the store cannot be told of readers; trying again", zap.Error(err))
+	case r.untold:
+		r.log.Info("the store is told of readers again")
+	}
+	r.untold = err != nil
 }
 
 // Status tells how well the relay knows the flags.
