@@ -13,6 +13,10 @@ type LiftInput struct {
 	Flag   string `json:"flag"`
 	By     string `json:"by"`
 	Reason string `json:"reason"`
+
+	// Known is the register as the flag's own workflow knows it: readers may hold it
+	// though the store has forgotten it.
+	Known *rampart.Kill `json:"known,omitempty"`
 }
 
 // KillState returns what the kill register of a flag says; nil where it was never set.
@@ -26,7 +30,15 @@ func (a *Activities) KillState(ctx context.Context, flag string) (*rampart.Kill,
 
 // Lift lifts the kill register of a flag whose document is at its baseline already.
 // It needs another person than any of those who killed.
+//
+// A kill that the store has lost is written back first: what is lifted must be later
+// than what readers hold, or they keep the kill, and the sweep brings it back.
 func (a *Activities) Lift(ctx context.Context, in LiftInput) (rampart.Kill, error) {
+	if in.Known != nil {
+		if err := a.Store.RestoreKill(ctx, *in.Known); err != nil { // which leaves a later one alone
+			return rampart.Kill{}, err
+		}
+	}
 	k, found, err := a.Store.Killed(ctx, in.Flag)
 	switch {
 	case err != nil:

@@ -130,7 +130,9 @@ func (f *flag) lift(ctx workflow.Context, a rampart.Ask) (rampart.Flag, error) {
 			return doc, err
 		}
 		var lifted rampart.Kill
-		err = workflow.ExecuteActivity(f.asking(ctx, "lift the kill"), do.Lift, activities.LiftInput{Flag: f.Name, By: a.By, Reason: a.Reason}).Get(ctx, &lifted)
+		err = workflow.ExecuteActivity(f.asking(ctx, "lift the kill"), do.Lift, activities.LiftInput{
+			Flag: f.Name, By: a.By, Reason: a.Reason, Known: f.Intent.Kill,
+		}).Get(ctx, &lifted)
 		if err != nil {
 			return doc, told(err)
 		}

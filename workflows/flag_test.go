@@ -176,6 +176,32 @@ func TestWhoKilledIsRememberedThoughTheStoreForgets(t *testing.T) {
 	require.False(t, r.flag().Kill.Killed)
 }
 
+// A failover may lose the kill, and readers hold it all the same: what lifts it must be
+// later than what they have.
+func TestAKillThatTheStoreHasLostIsLiftedForGood(t *testing.T) {
+	r := newFlagRig(t)
+	var lifted, swept *reply
+	var killed flagstore.Killed
+	r.at(time.Minute, func() { r.create() })
+	r.at(2*time.Minute, func() {
+		var err error
+		killed, err = r.store.Kill(t.Context(), r.plan.Flag, "oncall", "fire")
+		require.NoError(t, err)
+		r.SignalWorkflow(rampart.SignalKilled, killed.Kill)
+	})
+	r.at(3*time.Minute, func() {
+		require.NoError(t, r.redis.Client().HDel(t.Context(), "rampart:{"+env+"}:state", "k:"+r.plan.Flag).Err())
+		lifted = r.change(rampart.UpdateLift, rampart.Ask{By: "ann", Reason: "mended"})
+	})
+	r.at(4*time.Minute, func() { swept = r.change(rampart.UpdateRestore, "the store had gone back in time") })
+	intent := r.live(time.Hour)
+	require.NoError(t, lifted.err)
+	require.NoError(t, swept.err)
+	require.False(t, intent.Kill.Killed)
+	require.False(t, r.flag().Kill.Killed)
+	require.Greater(t, r.flag().Kill.Version, killed.Kill.Version)
+}
+
 func TestAnEmptiedStoreGetsFlagAndKillBack(t *testing.T) {
 	r := newFlagRig(t)
 	var before, after flagstore.Entry
