@@ -76,13 +76,14 @@ type Answer string
 
 // The answers.
 const (
-	Written Answer = "written"
-	Stale   Answer = "stale"  // a later version is there: write again above it
-	Lost    Answer = "lost"   // the store forgot: write again
-	Drifted Answer = "drift"  // edited by hand: write again
-	Owned   Answer = "owned"  // another owner: superseded
-	Dead    Answer = "killed" // a raise while the flag is killed
-	Ahead   Answer = "ahead"  // of the store's clock: write again right after what is stored
+	Written  Answer = "written"
+	Stale    Answer = "stale"    // a later version is there: write again above it
+	Lost     Answer = "lost"     // the store forgot: write again
+	Drifted  Answer = "drift"    // edited by hand: write again
+	Owned    Answer = "owned"    // another owner: superseded
+	Dead     Answer = "killed"   // a raise while the flag is killed
+	Occupied Answer = "occupied" // another flag has its slots of a layer
+	Ahead    Answer = "ahead"    // of the store's clock: write again right after what is stored
 )
 
 // answerTo sorts the errors of a write into answers; an error that is none of them
@@ -99,6 +100,7 @@ func answerTo(err error) (Answer, error) {
 		{flagstore.ErrOwned, Owned},
 		{flagstore.ErrKilled, Dead},
 		{flagstore.ErrAhead, Ahead},
+		{flagstore.ErrTaken, Occupied},
 	} {
 		if errors.Is(err, a.err) {
 			return a.answer, nil

@@ -118,6 +118,7 @@ type ExposeInput struct {
 	NewOwner     string           `json:"newOwner,omitempty"` // who holds the pen after this write
 	Confirm      bool             `json:"confirm,omitempty"`  // ask the readers to confirm at once
 	Insist       bool             `json:"insist,omitempty"`   // a turning back: try again whatever the store says
+	Claims       bool             `json:"claims,omitempty"`   // slots that were lost or left are claimed again; who does not know that answer does not ask
 	Since        int64            `json:"since,omitempty"`    // ms: the verdict that this write answers, for the meter
 }
 
@@ -140,7 +141,7 @@ type Exposed struct {
 func (a *Activities) Expose(ctx context.Context, in ExposeInput) (Exposed, error) {
 	ack, err := a.Store.Put(ctx, flagstore.Write{
 		Flag: in.Flag, Pen: in.Pen, Acknowledged: in.Acknowledged,
-		Verb: in.Verb, By: in.By, Reason: in.Reason, Lease: in.Lease.D(), NewOwner: in.NewOwner, Confirm: in.Confirm,
+		Verb: in.Verb, By: in.By, Reason: in.Reason, Lease: in.Lease.D(), NewOwner: in.NewOwner, Confirm: in.Confirm, Claims: in.Claims,
 	})
 	answer, failed := answerTo(err)
 	switch {

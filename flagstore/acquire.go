@@ -61,8 +61,8 @@ type Acquired struct {
 // because each claim moves the layer's counter on.
 //
 // It answers [ErrOwned], [ErrKilled], [ErrStale] where the flag has moved on since
-// Seen, [ErrNotSetUp], [ErrForeign], [ErrAhead], or an error of kind [rampart.NotFound],
-// or [rampart.Refused] where slots are taken.
+// Seen, [ErrNotSetUp], [ErrForeign], [ErrAhead], [ErrTaken] where another flag has one of
+// the slots, or an error of kind [rampart.NotFound].
 func (s *Store) Acquire(ctx context.Context, in AcquireInput) (Acquired, error) {
 	do := "acquire " + in.Flag
 	if err := errors.Join(checkVersion(in.At), checkOwners(in.Owner)); err != nil {
@@ -145,25 +145,56 @@ func (s *Store) claim(ctx context.Context, flag *rampart.Flag, c Claim) (string,
 	if c.Layer == nil {
 		return "0", nil
 	}
+	return s.slotsFor(ctx, *flag)
+}
+
+// slotsFor looks whether a flag can have its slots beside the others, which is
+// [ErrTaken] where it cannot. It returns how often slots of the layer had been claimed
+// before it looked.
+func (s *Store) slotsFor(ctx context.Context, flag rampart.Flag) (string, error) {
 	asking, cancel := s.bounded(ctx)
 	defer cancel()
-	claims, err := s.rdb.HGet(asking, s.key("pens"), "claims:"+c.Layer.Name).Result()
+	claims, err := s.rdb.HGet(asking, s.key("pens"), "claims:"+flag.Layer.Name).Result()
 	if err != nil && err != redis.Nil {
-		return "", s.fault("read the claims of layer "+c.Layer.Name, err)
-	}
-	entries, err := s.List(ctx)
-	if err != nil {
-		return "", err
-	}
-	others := make([]rampart.Flag, len(entries))
-	for i, e := range entries {
-		others[i] = e.Flag
+		return "", s.fault("read the claims of layer "+flag.Layer.Name, err)
 	}
 	if claims == "" {
 		claims = "0"
 	}
-	return claims, flag.Conflict(others)
+	return claims, s.Conflict(ctx, flag)
 }
+
+// Conflict says why a flag cannot have its slots of its layer beside the flags that are
+// stored, with [ErrTaken] in it; nil where it can. A document that cannot be read may
+// have any slots.
+func (s *Store) Conflict(ctx context.Context, flag rampart.Flag) error {
+	if flag.Layer == nil {
+		return nil
+	}
+	entries, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	others := make([]rampart.Flag, len(entries))
+	for i, e := range entries {
+		if others[i] = e.Flag; e.Unreadable != "" && e.Flag.Name != flag.Name {
+			return takenError{rampart.Errorf(rampart.Refused, "which slots of layer %s are free is not known: the document of %s cannot be read: %s",
+				flag.Layer.Name, e.Flag.Name, e.Unreadable).
+				WithHint("its own workflow writes it again; of a newer version of rampart, use that version here")}
+		}
+	}
+	if err := flag.Conflict(others); err != nil {
+		return takenError{err}
+	}
+	return nil
+}
+
+// takenError is why slots cannot be had.
+type takenError struct{ error }
+
+func (e takenError) Unwrap() error { return e.error }
+
+func (takenError) Is(target error) bool { return target == ErrTaken }
 
 // within reports whether all rules are among others. They name segments.
 func within(rules, others []rampart.Rule) bool {

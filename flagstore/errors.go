@@ -26,6 +26,7 @@ var (
 	ErrKilled     = errors.New("the flag is killed")
 	ErrAhead      = errors.New("the version is more than an hour ahead of the store's clock")
 	ErrMoved      = errors.New("the kill register has changed since it was read")
+	ErrTaken      = errors.New("another flag has the slots")
 	ErrLeaseEnded = errors.New("the lease has ended")
 )
 

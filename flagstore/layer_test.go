@@ -3,6 +3,7 @@ package flagstore_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/internal/redistest"
 )
 
 // claiming asks for the pen of a new flag, with slots.
@@ -90,6 +92,83 @@ func TestAKilledFlagIsNotWidenedByLeavingALayer(t *testing.T) {
 	require.ErrorIs(t, err, flagstore.ErrKilled)
 	next.Flag.Except, next.Flag.Exposure = w.Flag.Except, 100
 	put(t, s, next)
+}
+
+// A launch that lost its document, or had left its layer for the bake, writes it again:
+// then its slots may be another flag's.
+func TestSlotsThatWereLostOrLeftAreClaimedAgain(t *testing.T) {
+	ctx := context.Background()
+	for name, gone := range map[string]func(t *testing.T, s *flagstore.Store, r *redistest.Server, w flagstore.Write){
+		"lost": func(t *testing.T, s *flagstore.Store, r *redistest.Server, _ flagstore.Write) {
+			empty(t, s, r)
+		},
+		"left": func(t *testing.T, s *flagstore.Store, _ *redistest.Server, w flagstore.Write) {
+			w.Flag.Layer, w.Flag.Exposure = nil, rampart.Full
+			put(t, s, w)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, r := open(t)
+			w := flagstore.Write{Flag: acquire(t, s, claiming("a", 0, 5000)).Flag, Verb: "restore", By: "ann", Claims: true,
+				Pen: rampart.Pen{Owner: "launch/production/a", Fence: began + 100}}
+			gone(t, s, r, w)
+			w.Pen.Fence += 10
+			put(t, s, w)
+			_, err := s.Acquire(ctx, claiming("b", 4000, 6000))
+			require.ErrorIs(t, err, flagstore.ErrTaken, "what was claimed again is taken")
+
+			w.Pen.Fence += 10
+			gone(t, s, r, w)
+			acquire(t, s, claiming("b", 4000, 6000))
+			w.Pen.Fence += 10
+			_, err = s.Put(ctx, w)
+			require.ErrorIs(t, err, flagstore.ErrTaken)
+			require.ErrorContains(t, err, "slots 0-50 % of layer checkout-page are taken: b has 40-60 %")
+			w.Flag.Layer = nil
+			put(t, s, w) // nobody is kept from turning back
+		})
+	}
+}
+
+// A write that claims and the taking of a pen that does so exclude each other, too.
+func TestOfAWriteAndAnAcquireThatClaimAtOnceOneHasTheSlots(t *testing.T) {
+	ctx := context.Background()
+	s, _ := open(t)
+	const rounds = 30
+	for round := range rounds {
+		layer := &rampart.Layer{Name: fmt.Sprintf("layer-%d", round), From: 1000, To: 6000}
+		left := flag(fmt.Sprintf("a-%d", round), 0)
+		w := flagstore.Write{Flag: left, Verb: "step-back", By: "ann", Claims: true, Pen: rampart.Pen{Owner: "launch/production/a", Fence: began + 100}}
+		put(t, s, w)
+		w.Flag.Layer, w.Pen.Fence = layer, began+101
+		in := claiming(fmt.Sprintf("b-%d", round), 5000, 7000)
+		in.Claim.Layer.Name = layer.Name
+		var all errgroup.Group
+		var wrote, acquired error
+		all.Go(func() error { _, wrote = s.Put(ctx, w); return nil })
+		all.Go(func() error { _, acquired = s.Acquire(ctx, in); return nil })
+		require.NoError(t, all.Wait())
+		require.True(t, (wrote == nil) != (acquired == nil), "round %d: %v, %v", round, wrote, acquired)
+		if wrote == nil {
+			wrote = acquired
+		}
+		require.ErrorIs(t, wrote, flagstore.ErrTaken)
+	}
+}
+
+func TestADocumentThatCannotBeReadMayHaveAnySlots(t *testing.T) {
+	ctx := context.Background()
+	s, r := open(t)
+	acquire(t, s, claiming("a", 0, 5000))
+	document, err := r.Client().HGet(ctx, "rampart:{"+env+"}:state", "f:a").Result()
+	require.NoError(t, err)
+	require.NoError(t, r.Client().HSet(ctx, "rampart:{"+env+"}:state", "f:a", strings.Replace(document, `"format":2`, `"format":3`, 1)).Err())
+	_, err = s.Acquire(ctx, claiming("b", 0, 5000))
+	require.ErrorIs(t, err, flagstore.ErrTaken)
+	require.ErrorContains(t, err, "the document of a cannot be read")
+	in := claiming("c", 0, 5000)
+	in.Claim.Layer = nil
+	acquire(t, s, in)
 }
 
 // Whoever starts at the same moment is told so, and no slot is ever given twice.

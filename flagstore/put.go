@@ -27,6 +27,7 @@ type Write struct {
 	Lease        time.Duration // from the write on; 0 removes the lease
 	NewOwner     string        // who holds the pen after this write; "": the writer
 	Confirm      bool          // ask the readers to confirm at once
+	Claims       bool          // slots of a layer that the stored document has not got are claimed, and not just written
 }
 
 // An Ack says under which version and revision something is stored. Beside an
@@ -51,7 +52,8 @@ type Ack struct {
 //     not the next one after the stored version either;
 //   - [ErrKilled]: the flag is killed, and the document exposes somebody whom the
 //     stored one does not. To expose nobody is always allowed, and so is to write
-//     what was lost: readers see the kill all the same.
+//     what was lost: readers see the kill all the same;
+//   - [ErrTaken]: it claims slots that another flag has by now.
 func (s *Store) Put(ctx context.Context, w Write) (Ack, error) {
 	do := fmt.Sprintf("write %s under version %d", w.Flag.Name, w.Pen.Fence)
 	document, err := w.document()
@@ -67,17 +69,32 @@ func (s *Store) Put(ctx context.Context, w Write) (Ack, error) {
 	}
 	happened := event{Flag: w.Flag.Name, Verb: w.Verb, Exposure: w.Flag.Exposure, Phase: w.Flag.Phase,
 		Owner: w.Pen.Owner, By: w.By, Reason: w.Reason}
-	got, err := s.run(ctx, do, putScript, w.Flag.Name, happened,
-		w.Flag.Name, w.Pen.Owner, w.Pen.Fence, w.Acknowledged, document, w.Lease.Milliseconds(), heir, mark(w.Confirm))
-	if err != nil {
-		return Ack{}, err
+	layer, claims := "", unclaimed
+	if w.Claims && w.Flag.Layer != nil {
+		layer = w.Flag.Layer.Name
 	}
-	switch got.word() {
-	case "OK", "DUP":
-		return Ack{Version: got.number(1), Revision: got.number(2), Duplicate: got.word() == "DUP"}, nil
+	for range rounds {
+		got, err := s.run(ctx, do, putScript, w.Flag.Name, happened,
+			w.Flag.Name, w.Pen.Owner, w.Pen.Fence, w.Acknowledged, document, w.Lease.Milliseconds(), heir, mark(w.Confirm), layer, claims)
+		if err != nil {
+			return Ack{}, err
+		}
+		switch got.word() {
+		case "OK", "DUP":
+			return Ack{Version: got.number(1), Revision: got.number(2), Duplicate: got.word() == "DUP"}, nil
+		case "CLAIM": // rarely, so nobody looks before the script says that it is needed
+			if claims, err = s.slotsFor(ctx, w.Flag); err != nil {
+				return Ack{Version: got.number(1)}, err
+			}
+		default:
+			return Ack{Version: got.number(1)}, s.refusal(do, w.Flag.Name, got)
+		}
 	}
-	return Ack{Version: got.number(1)}, s.refusal(do, w.Flag.Name, got)
+	return Ack{}, refused(ErrStale, "try again", "%s: slots of layer %s are being claimed all the time", do, layer)
 }
+
+// unclaimed is what a write says that has not looked who has the slots of a layer.
+const unclaimed = "-1"
 
 // document returns the JSON that is stored.
 func (w Write) document() ([]byte, error) {

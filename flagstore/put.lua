@@ -1,6 +1,7 @@
 -- put writes a flag's document under a pen.
 --   ARGV  6 flag   7 owner   8 fence   9 acknowledged   10 document
 --         11 lease in ms, 0 for none   12 who holds the pen afterwards   13 mark
+--         14 layer of which slots are claimed, '' for none   15 claims of it that were read, or -1
 local flag, owner, fence, acknowledged, document = ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local lease, heir, mark = tonumber(ARGV[11]), ARGV[12], ARGV[13]
 
@@ -38,6 +39,14 @@ if ahead(fence, stored) then return {'AHEAD', whole(stored), whole(now)} end
 local _, register = read(STATE, 'k:' .. flag)
 if text and register and decode(register).killed and wider(decode(document), decode(text)) then
   return {'KILLED', whole(stored), register}
+end
+-- Slots that the stored document has not got are claimed, as with the taking of a pen:
+-- it was lost, or had left the layer, and somebody may have come since.
+local layer, claims = ARGV[14], tonumber(ARGV[15])
+if layer ~= '' and not same(decode(document).layer, decode(text).layer) then
+  local claimed = tonumber(redis.call('HGET', PENS, 'claims:' .. layer) or 0)
+  if claimed ~= claims then return {'CLAIM', whole(stored)} end
+  redis.call('HSET', PENS, 'claims:' .. layer, whole(claims + 1))
 end
 
 redis.call('HSET', PENS, 'owner:' .. flag, heir)

@@ -122,20 +122,9 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, in Launching)
 
 // mayClaim refuses slots of a layer that another flag has.
 func (s *Starter) mayClaim(ctx context.Context, plan rampart.Plan) error {
-	if plan.Layer == nil {
-		return nil
-	}
-	entries, err := s.Store.List(ctx)
-	if err != nil {
-		return err
-	}
-	others := make([]rampart.Flag, len(entries))
-	for i, e := range entries {
-		others[i] = e.Flag
-	}
 	flag := plan.NewFlag()
 	flag.Layer = plan.Layer
-	return flag.Conflict(others)
+	return s.Store.Conflict(ctx, flag)
 }
 
 func (s *Starter) mayRelaunch(ctx context.Context, plan rampart.Plan, from rampart.Phase) error {

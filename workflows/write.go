@@ -137,7 +137,7 @@ func (l *launch) writeInput(ctx workflow.Context, verb string, f rampart.Flag) a
 	f.Version = l.fence
 	in := activities.ExposeInput{
 		Flag: f, Pen: rampart.Pen{Owner: l.id, Fence: l.fence}, Acknowledged: l.acknowledged,
-		Verb: verb, By: f.ChangedBy, Reason: f.Reason, Lease: f.Lease,
+		Verb: verb, By: f.ChangedBy, Reason: f.Reason, Lease: f.Lease, Claims: f.Layer != nil,
 	}
 	if l.handing { // the last write: the receipt waits for the readers to confirm it
 		in.NewOwner, in.Confirm = rampart.FlagID(l.plan.Environment, l.plan.Flag), true
@@ -156,6 +156,8 @@ func (l *launch) heard(ctx workflow.Context, in activities.ExposeInput, got acti
 		return false, l.retake(ctx, got.Detail)
 	case activities.Dead:
 		return false, l.killedBy(got)
+	case activities.Occupied: // while the store had lost the document, or the bake had left the layer
+		return false, &stop{state: rampart.TurnedBack, reason: "it cannot have its slots again: " + got.Detail, at: got.At}
 	case activities.Lost: // the taking of the pen may be lost as well
 		l.record(ctx, "", "the store had lost %s; writing it again", l.plan.Flag)
 		l.acknowledged, l.astray = 0, true
