@@ -15,8 +15,8 @@
 //
 //	bulk answer ── signed link ──▶ connected ── refetchEvaluation at once, where
 //	                                   │        the client may have missed something
-//	      ┌── link older than an hour  │ ◀───── a change of a flag that its token sees
-//	      ▼   or two: 401, ask again   ▼
+//	      ┌── link older than an hour  │ ◀───── a change of a flag that its token sees,
+//	      ▼   or two: 401, ask again   ▼        and the same after seconds and a minute
 //	    closed ◀── slow reader, token taken back, console stopped
 //
 // Specification: https://github.com/open-feature/protocol

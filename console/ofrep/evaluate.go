@@ -104,8 +104,14 @@ func matches(headers []string, tag string) bool {
 }
 
 const (
-	catchUpAtMost = time.Second
-	catchUpEvery  = 5 * time.Millisecond
+	// catchUpAtMost is more than a replica needs that has missed a message: it looks for
+	// what it has missed every second or so, and then loads it.
+	catchUpAtMost = 3 * time.Second
+	catchUpEvery  = 10 * time.Millisecond
+	// mostCatchUps is how many may wait at once. What they wait for comes from outside.
+	mostCatchUps = 256
+	// ahead is how far a revision, which is a time, may be beyond our clock.
+	ahead = time.Minute
 )
 
 // catchUp waits until this replica knows what an event told of. The event may have
@@ -113,8 +119,12 @@ const (
 // that nothing has changed, and would not ask again.
 func (h *Handler) catchUp(ctx context.Context, flagConfig string) {
 	told, err := strconv.ParseInt(flagConfig, 10, 64)
-	if err != nil || h.Flags.Revision() >= told {
+	if err != nil || h.Flags.Revision() >= told || told > h.Now().Add(ahead).UnixMicro() {
 		return
+	}
+	defer h.waiting.Add(-1)
+	if h.waiting.Add(1) > mostCatchUps {
+		return // it is reminded
 	}
 	ctx, cancel := context.WithTimeout(ctx, catchUpAtMost)
 	defer cancel()

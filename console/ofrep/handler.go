@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,7 @@ type Handler struct {
 	Options
 	metrics *metrics
 	hub     *hub
+	waiting atomic.Int64 // questions that wait for this replica to catch up
 }
 
 // The paths of the protocol, and of the stream that it leaves to us.

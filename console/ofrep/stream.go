@@ -15,6 +15,12 @@ const (
 	eventGap     = 200 * time.Millisecond // between two events, so that a burst of changes is one or two
 )
 
+// reminders are how long after an event, and after that, it is sent again; a client asks
+// up to half as much later, so that they do not all ask at once. A client asks but once
+// after an event: where its question is lost, is one too many, or comes to a console that
+// is cut off, it would keep what was killed until something else changes.
+var reminders = [...]time.Duration{5 * time.Second, time.Minute}
+
 // stream sends events until one of the two has enough.
 func (h *Handler) stream(w http.ResponseWriter, r *http.Request, grant *access.Grant) {
 	l, err := h.hub.join(grant, access.Network(h.Proxies.From(r)), h.Streams)
@@ -52,6 +58,8 @@ func (h *Handler) send(s *sender, r *http.Request, l *listener) string {
 	defer gap.Stop()
 	<-gap.C
 	wake := l.wake
+	var remind <-chan time.Time
+	reminded := 0
 	for {
 		ok := true
 		select {
@@ -59,6 +67,14 @@ func (h *Handler) send(s *sender, r *http.Request, l *listener) string {
 			ok = s.event(h.hub.last())
 			wake = nil
 			gap.Reset(eventGap)
+			reminded = 0
+			remind = later(reminders[0])
+		case <-remind:
+			ok = s.event(h.hub.last())
+			remind = nil
+			if reminded++; reminded < len(reminders) {
+				remind = later(reminders[reminded])
+			}
 		case <-gap.C:
 			wake = l.wake
 		case <-alive.C:
@@ -76,6 +92,11 @@ func (h *Handler) send(s *sender, r *http.Request, l *listener) string {
 			return endSlow
 		}
 	}
+}
+
+// later is up to half as much later again.
+func later(d time.Duration) <-chan time.Time {
+	return time.After(d + rand.N(d/2)) // #nosec G404 -- nobody gains from guessing it
 }
 
 // A sender writes to a client and waits for it only so long.

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,10 +36,15 @@ const production = "production"
 type feed struct {
 	changes  chan flagstore.Change
 	revision atomic.Int64
+	flag     atomic.Pointer[flagstore.Document]
 }
 
 func (f *feed) Load(context.Context) (flagstore.Snapshot, error) {
-	return flagstore.Snapshot{Epoch: "e", Revision: f.revision.Load(), Now: time.Now()}, nil
+	s := flagstore.Snapshot{Epoch: "e", Revision: f.revision.Load(), Now: time.Now()}
+	if doc := f.flag.Load(); doc != nil {
+		s.Flags = []flagstore.Document{*doc}
+	}
+	return s, nil
 }
 func (f *feed) Revision(context.Context) (string, int64, error) { return "e", f.revision.Load(), nil }
 func (f *feed) Leases(context.Context) ([]rampart.LeaseTerm, time.Time, error) {
@@ -58,10 +65,18 @@ func (f *feed) Next(ctx context.Context) (flagstore.Change, error) {
 
 // write changes the flag.
 func (f *feed) write() {
-	doc, _ := json.Marshal(rampart.Flag{Format: 1, Name: "checkout-v2", HashVersion: rampart.HashVersion})
-	now := f.revision.Add(1)
-	f.changes <- flagstore.Change{Previous: now - 1, Revision: now, Flag: &flagstore.Document{Name: "checkout-v2", Version: now, JSON: doc}}
+	now := f.lose()
+	f.changes <- flagstore.Change{Previous: now - 1, Revision: now, Flag: f.flag.Load()}
 	synctest.Wait()
+}
+
+// lose changes the flag, and the message of it is lost.
+func (f *feed) lose() (revision int64) {
+	json, _ := json.Marshal(rampart.Flag{Format: 1, Name: "checkout-v2", HashVersion: rampart.HashVersion, Off: []byte("false"), On: []byte("true")})
+	now := f.revision.Load() + 1
+	f.flag.Store(&flagstore.Document{Name: "checkout-v2", Version: now, JSON: json})
+	f.revision.Store(now)
+	return now
 }
 
 // pipes are connections without a network: nothing is buffered, so a reader that does
@@ -88,6 +103,7 @@ type world struct {
 	t        *testing.T
 	pipes    pipes
 	registry *prometheus.Registry
+	handler  http.Handler
 }
 
 func begin(t *testing.T, rate access.Rate) *world {
@@ -103,6 +119,7 @@ func begin(t *testing.T, rate access.Rate) *world {
 	})
 	mux := http.NewServeMux()
 	h.Route(mux)
+	w.handler = mux
 	server := http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
 	go func() { _ = server.Serve(w.pipes) }()
 	ctx, stop := context.WithCancel(context.Background())
@@ -185,7 +202,7 @@ func TestASlowReaderIsCutAndHoldsUpNobody(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 1.0, w.metric("rampart_ofrep_streams", ""))
 		w.write()
-		require.Len(t, quick(), 6)
+		require.Contains(t, quick()[len(quick())-1], `11s data: {"type":"refetchEvaluation","etag":"3"}`)
 		_ = slow
 	})
 }
@@ -206,9 +223,12 @@ func TestWhatAStreamSays(t *testing.T) {
 		require.Len(t, said(), 6, "a burst is two events: %s", said())
 		require.Contains(t, said()[3], `1s data: {"type":"refetchEvaluation","etag":"2"}`)
 		require.Contains(t, said()[5], `1.2s data: {"type":"refetchEvaluation","etag":"7"}`)
-		time.Sleep(40 * time.Second)
+		time.Sleep(100 * time.Second)
 		synctest.Wait()
-		require.Equal(t, []string{"15s :", "30s :"}, said()[6:], "it outlives the time that a usual answer may take")
+		require.Subset(t, said()[6:], []string{"15s :", "30s :", "1m30s :"}, "it outlives the time that a usual answer may take")
+		require.Len(t, said()[6:], 6+2*2, "and what was told last is told twice more: %s", said())
+		told := slices.DeleteFunc(said()[6:], func(line string) bool { return !strings.Contains(line, `"etag":"7"`) })
+		require.Len(t, told, 2, "%s", said())
 
 		_, last, _ := strings.Cut(said()[4], "id: ")
 		require.Empty(t, w.lines(w.connect("Last-Event-ID: "+last+"\r\n"))(), "it has heard everything")
@@ -235,5 +255,48 @@ func TestSoManyThatTheirTokenWouldNotLetThemAskAreToldInTurn(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Equal(t, 9, told())
+	})
+}
+
+// An event comes from a console that knows, and the question goes to one that has missed
+// what the event told of.
+func TestAConsoleThatHasMissedAMessageIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := begin(t, access.Rate{})
+		w.write()
+		ask := func(path, etag string) *httptest.ResponseRecorder {
+			answer, question := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(`{"context":{}}`))
+			question.Header.Set("If-None-Match", etag)
+			w.handler.ServeHTTP(answer, question)
+			return answer
+		}
+		const bulk = "/ofrep/v1/evaluate/flags"
+		for range 10 {
+			known := ask(bulk, "").Header().Get("ETag")
+			require.Equal(t, http.StatusNotModified, ask(bulk, known).Code)
+			revision := w.lose()
+			answer := ask(fmt.Sprintf("%s?flagConfigEtag=%d", bulk, revision), known)
+			require.Equal(t, http.StatusOK, answer.Code)
+			require.Contains(t, answer.Body.String(), fmt.Sprintf(`"flagVersion":%d`, revision))
+		}
+		began := time.Now()
+		for _, told := range []string{"9223372036854775807", strconv.FormatInt(time.Now().Add(time.Hour).UnixMicro(), 10), "-1", "x", ""} {
+			ask(bulk+"?flagConfigEtag="+told, "")
+		}
+		require.Zero(t, time.Since(began), "what no console can have told of is not waited for")
+
+		var all sync.WaitGroup
+		begun := time.Now()
+		quick := atomic.Int64{}
+		for range 300 {
+			all.Go(func() {
+				ask(bulk+"?flagConfigEtag=1000", "")
+				if time.Since(begun) == 0 {
+					quick.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(t, 44, quick.Load(), "nor by more than so many at once")
 	})
 }
