@@ -129,8 +129,9 @@ func yields(why rampart.Reason) bool {
 	return false
 }
 
-// carries yields what is to be carried on: the answers of this request, and of those
-// before it about flags that were not decided here; at most maxCarried of them.
+// carries yields what is to be carried on: the answers of this request about its own
+// subject, and of those before it about flags that were not decided here; at most
+// maxCarried of them.
 func (r *Request) carries() iter.Seq[carriedAnswer] {
 	return func(yield func(carriedAnswer) bool) {
 		decided := map[string]bool{}
@@ -138,6 +139,9 @@ func (r *Request) carries() iter.Seq[carriedAnswer] {
 			s, ok := r.at(i)
 			if !ok {
 				break
+			}
+			if s.unit != s.live.UnitOf(&r.subject) {
+				continue // a request of nobody's decided it for somebody, whom it will not name
 			}
 			flag := s.live.Flag()
 			decided[flag.Name] = true
