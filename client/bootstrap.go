@@ -8,11 +8,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/internal/replace"
 )
 
 const (
@@ -110,7 +110,7 @@ func (c *Client) writeBootstrap() {
 	b := c.bootstrapNow()
 	doc, err := json.Marshal(b)
 	if err == nil {
-		err = replaceFile(c.options.Bootstrap, doc)
+		err = replace.File(c.options.Bootstrap, doc)
 	}
 	if err != nil && c.unknown.first("bootstrap "+err.Error()) {
 		c.log.Warn("bootstrap file cannot be written", "file", c.options.Bootstrap, "error", err)
@@ -137,18 +137,4 @@ func (c *Client) bootstrapNow() bootstrap {
 		b.Segments = append(b.Segments, s.doc)
 	}
 	return b
-}
-
-// replaceFile leaves either the old content or the new one, whatever happens.
-func replaceFile(file string, content []byte) error {
-	w, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(w.Name()) // once renamed, there is nothing to remove
-	_, err = w.Write(content)
-	if err = errors.Join(err, w.Sync(), w.Close()); err != nil {
-		return err
-	}
-	return os.Rename(w.Name(), file)
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/replace"
 )
 
 // A server is one listener and what answers there.
@@ -85,14 +85,7 @@ func (s *console) tell() error {
 	if s.config.AddressFile == "" {
 		return nil
 	}
-	fresh, err := os.CreateTemp(filepath.Dir(s.config.AddressFile), filepath.Base(s.config.AddressFile)+".*")
-	if err == nil {
-		_, err = fresh.WriteString(lines.String())
-		err = errors.Join(err, fresh.Close())
-	}
-	if err == nil {
-		err = os.Rename(fresh.Name(), s.config.AddressFile)
-	}
+	err := replace.File(s.config.AddressFile, []byte(lines.String()))
 	if err != nil {
 		return rampart.Errorf(rampart.Invalid, "the addresses cannot be written").WithHint("check --address-file").Because(err)
 	}

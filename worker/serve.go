@@ -7,13 +7,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/replace"
 )
 
 // server is the process's HTTP server.
@@ -70,14 +70,7 @@ func (s *server) tell(address string) error {
 	if s.file == "" {
 		return nil
 	}
-	fresh, err := os.CreateTemp(filepath.Dir(s.file), filepath.Base(s.file)+".*")
-	if err == nil {
-		_, err = fresh.WriteString(address + "\n")
-		err = errors.Join(err, fresh.Close())
-	}
-	if err == nil {
-		err = os.Rename(fresh.Name(), s.file)
-	}
+	err := replace.File(s.file, []byte(address+"\n"))
 	if err != nil {
 		return rampart.Errorf(rampart.Invalid, "the address cannot be written").WithHint("check --address-file").Because(err)
 	}
