@@ -80,7 +80,7 @@ func (r *Relay) state(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusServiceUnavailable, fmt.Errorf("nothing is known yet of %s: the store has not answered", r.environment))
 		return
 	}
-	if s := r.client.Status(); s.Staleness > freshFor {
+	if s := r.Status(); s.Source != client.FromStore || s.Staleness > freshFor {
 		w.Header().Set(relayed.HeaderAge, strconv.FormatInt(s.Staleness.Milliseconds(), 10))
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -24,6 +24,8 @@ type Config struct {
 	Metrics string // host:port; "off": none
 	Readers int
 
+	Bootstrap string // file that keeps the last state; empty: none
+
 	StopTimeout time.Duration
 	LogFormat   string
 	LogLevel    string
@@ -54,6 +56,8 @@ func (c *Config) Settings() []settings.Setting {
 			Meaning: "host:port of /metrics, /healthz and /readyz; off: none"},
 		{Flag: "readers", Env: "RAMPART_RELAY_READERS", Value: settings.Number(&c.Readers, DefaultReaders, 1, 100_000),
 			Meaning: "readers at once"},
+		{Flag: "bootstrap", Env: "RAMPART_RELAY_BOOTSTRAP", Value: settings.Text(&c.Bootstrap, ""),
+			Meaning: "file that keeps the last state, for a start while the flag store is away"},
 		{Flag: "stop-timeout", Env: "RAMPART_RELAY_STOP_TIMEOUT", Value: settings.Span(&c.StopTimeout, 5*time.Second),
 			Meaning: "how long requests under way may take to end at a stop"},
 		{Flag: "log-format", Env: "RAMPART_LOG_FORMAT", Value: settings.Text(&c.LogFormat, logs.JSON),

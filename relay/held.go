@@ -31,7 +31,7 @@ type held struct {
 type register struct {
 	version int64
 	text    string
-	told    time.Time // when a message told of it; zero: it was loaded
+	told    time.Time // when a message told of it, at the latest; zero: it was loaded
 }
 
 func newHeld() *held {
@@ -133,6 +133,17 @@ func (h *held) load(s flagstore.State, before int64) {
 	h.known = true
 }
 
+// restore joins what an earlier relay knew at a time. Its leases had begun by then.
+func (h *held) restore(s relayed.State, at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.epoch, h.revision, h.known = s.Epoch, s.Revision, true
+	for r := range (flagstore.State{Fields: s.Registers}).Registers {
+		h.join(r, at)
+	}
+	h.changed()
+}
+
 // join reports whether a register is news. The caller holds h.mu.
 func (h *held) join(r flagstore.Register, told time.Time) bool {
 	if r.Version <= h.registers[r.Field].version {
@@ -197,6 +208,25 @@ func (h *held) copy() (s *relayed.State, encoded []byte, changes uint64) {
 		s.Registers[field] = strconv.FormatInt(r.version, 10) + " " + r.text
 	}
 	return s, nil, h.changes
+}
+
+// count returns how often the state has changed.
+func (h *held) count() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.changes
+}
+
+// flags returns how many flags are known.
+func (h *held) flags() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for field := range h.registers {
+		if strings.HasPrefix(field, "f:") {
+			n++
+		}
+	}
+	return n
 }
 
 // position returns how far the state has come.

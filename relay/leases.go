@@ -2,6 +2,8 @@ package relay
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +31,7 @@ type leases struct {
 
 	mu     sync.Mutex
 	terms  map[string]rampart.LeaseTerm
+	news   uint64        // of terms
 	clock  time.Time     // of the store, when
 	at     time.Time     // it was asked, by ours; zero: never
 	asked  time.Time     // when the last read began that was answered
@@ -104,8 +107,31 @@ func (l *leases) ask(ended chan struct{}) {
 	for _, t := range terms {
 		if known := l.terms[t.Flag]; t.Version > known.Version || t.Version == known.Version && t.End > known.End {
 			l.terms[t.Flag] = t
+			l.news++
 		}
 	}
+}
+
+// restore takes up what an earlier relay knew at a time of ours.
+func (l *leases) restore(terms []rampart.LeaseTerm, clock, at time.Time) {
+	l.clock, l.at = clock, at
+	for _, t := range terms {
+		l.terms[t.Flag] = t
+	}
+}
+
+// kept returns what a later relay needs to know.
+func (l *leases) kept() (terms []rampart.LeaseTerm, clock, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.terms)), l.clock, l.at
+}
+
+// count returns how often a term was news.
+func (l *leases) count() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.news
 }
 
 // begun returns the leases of documents that came since the store last told of leases: a

@@ -23,6 +23,7 @@ import (
 type Options struct {
 	Store      flagstore.Options
 	Readers    int                   // at once, at most; 0: DefaultReaders
+	Bootstrap  string                // file that keeps the last state; empty: none
 	Registerer prometheus.Registerer // nil: nothing is exported
 	Log        *zap.Logger
 }
@@ -40,7 +41,8 @@ type Relay struct {
 	held        *held
 	leases      *leases
 	roll        *roll
-	untold      bool // the store could not be told of readers the last time; of roll.keep alone
+	proved      time.Time // when what was restored was last known to be the store's; zero: nothing was
+	untold      bool      // the store could not be told of readers the last time; of roll.keep alone
 
 	stop    context.CancelFunc
 	stopped <-chan struct{}
@@ -64,6 +66,9 @@ func Open(ctx context.Context, o Options) (*Relay, error) {
 	}
 	r.leases = &leases{store: store, held: r.held, terms: map[string]rampart.LeaseTerm{}}
 	r.Handler = r.handler()
+	if o.Bootstrap != "" {
+		r.restore(o.Bootstrap)
+	}
 	r.client, err = client.Open(ctx, client.Options{
 		Environment: o.Store.Environment, Service: "rampart-relay", Feed: tap{store, r}, Registerer: o.Registerer,
 		Logger: slog.New(zapslog.NewHandler(o.Log.Core())),
@@ -77,6 +82,9 @@ func Open(ctx context.Context, o Options) (*Relay, error) {
 		return nil, err
 	}
 	r.beside.Go(func() { r.roll.keep(running, r.confirmAll) })
+	if o.Bootstrap != "" {
+		r.beside.Go(func() { r.keepBootstrap(running, o.Bootstrap) })
+	}
 	return r, nil
 }
 
@@ -108,7 +116,14 @@ func (r *Relay) noteTold(err error) {
 }
 
 // Status tells how well the relay knows the flags.
-func (r *Relay) Status() client.Status { return r.client.Status() }
+func (r *Relay) Status() client.Status {
+	s := r.client.Status()
+	if s.State == client.Starting && !r.proved.IsZero() {
+		s.State, s.Source, s.Staleness = client.Stale, client.FromBootstrap, time.Since(r.proved)
+		s.Flags = r.held.flags()
+	}
+	return s
+}
 
 // Stop ends all streams, so that a server can shut down.
 func (r *Relay) Stop() { r.stop() }

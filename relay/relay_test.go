@@ -36,12 +36,14 @@ var ann = &rampart.Subject{Key: "ann"}
 
 // TestMain lets the test program be a relay, so that a real process can be killed.
 func TestMain(m *testing.M) {
+	flagstore.SilenceDriver()
 	if text := os.Getenv(asRelay); text != "" {
 		listen, rest, _ := strings.Cut(text, " ")
-		redis, metrics, _ := strings.Cut(rest, " ")
+		redis, rest, _ := strings.Cut(rest, " ")
+		metrics, bootstrap, _ := strings.Cut(rest, " ")
 		c := relay.Config{
 			Store: flagstore.Options{URL: redis, Environment: production}, Listen: listen, Metrics: metrics,
-			Readers: 1000, StopTimeout: time.Second, Log: zap.NewNop(),
+			Readers: 1000, Bootstrap: bootstrap, StopTimeout: time.Second, Log: zap.NewNop(),
 		}
 		if err := relay.Run(context.Background(), c); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -80,7 +82,7 @@ func newStand(t *testing.T) *stand {
 func (s *stand) process() *exec.Cmd {
 	s.t.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), asRelay+"="+strings.Join([]string{s.config.Listen, s.config.Store.URL, s.config.Metrics}, " "))
+	c.Env = append(os.Environ(), asRelay+"="+strings.Join([]string{s.config.Listen, s.config.Store.URL, s.config.Metrics, s.config.Bootstrap}, " "))
 	c.Stderr = os.Stderr
 	require.NoError(s.t, c.Start())
 	s.t.Cleanup(func() { kill(c) })

@@ -41,7 +41,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
-	r, err := Open(ctx, Options{Store: c.Store, Readers: c.Readers, Registerer: registry, Log: log})
+	r, err := Open(ctx, Options{Store: c.Store, Readers: c.Readers, Bootstrap: c.Bootstrap, Registerer: registry, Log: log})
 	if err != nil {
 		for _, l := range listeners {
 			_ = l.Close()
