@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -135,7 +136,11 @@ func (r *Relay) changes(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	l := r.held.listen() // before the reader is told that it follows
-	defer r.held.leave(l)
+	defer func() {
+		if r.held.leave(l) {
+			r.log.Warn("a reader was too slow, and was cut")
+		}
+	}()
 	control := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Connection", "close") // nothing comes after the stream
@@ -143,13 +148,19 @@ func (r *Relay) changes(w http.ResponseWriter, q *http.Request) {
 	defer alive.Stop()
 	for m := flagstore.Message(""); ; {
 		_ = control.SetWriteDeadline(time.Now().Add(writeWithin))
-		if l.write(w, m) != nil || control.Flush() != nil {
+		err := l.write(w, m)
+		if err == nil {
+			err = control.Flush()
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			r.held.cutOff(l)
+		}
+		if err != nil {
 			return
 		}
 		select {
 		case next, open := <-l.messages:
 			if !open {
-				r.log.Warn("a reader was too slow, and was cut")
 				return
 			}
 			m = next

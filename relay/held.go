@@ -43,7 +43,10 @@ func newHeld() *held {
 const backlog = 256
 
 // A listener is one reader's stream. It is closed where the reader is too slow.
-type listener struct{ messages chan flagstore.Message }
+type listener struct {
+	messages chan flagstore.Message
+	cut      bool // it was; guarded by held.mu
+}
 
 // write writes a message, and those that wait behind it.
 func (l *listener) write(w io.Writer, m flagstore.Message) error {
@@ -71,10 +74,30 @@ func (h *held) listen() *listener {
 	return l
 }
 
-func (h *held) leave(l *listener) {
+// leave reports whether the reader was cut.
+func (h *held) leave(l *listener) (cut bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.listeners, l)
+	return l.cut
+}
+
+// cutOff ends the stream of a reader that has not taken what it was sent.
+func (h *held) cutOff(l *listener) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.drop(l)
+}
+
+// drop counts a reader once, whichever of the two finds first that it is too slow. The
+// caller holds h.mu.
+func (h *held) drop(l *listener) {
+	if h.listeners[l] {
+		delete(h.listeners, l)
+		h.cut++
+		l.cut = true
+		close(l.messages)
+	}
 }
 
 // tell hands a message to everybody. The caller holds h.mu.
@@ -83,9 +106,7 @@ func (h *held) tell(m flagstore.Message) {
 		select {
 		case l.messages <- m:
 		default:
-			h.cut++
-			delete(h.listeners, l)
-			close(l.messages)
+			h.drop(l)
 		}
 	}
 }
