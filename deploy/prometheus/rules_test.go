@@ -89,7 +89,7 @@ var suffixes = regexp.MustCompile(`_(bucket|sum|count)$`)
 
 func TestRulesReadOnlyWhatTheProductExports(t *testing.T) {
 	var source strings.Builder
-	for _, room := range []string{"activities", "worker", "client"} {
+	for _, room := range []string{"activities", "worker", "client", "relay"} {
 		files, err := filepath.Glob(filepath.Join("..", "..", room, "*.go"))
 		require.NoError(t, err)
 		for _, f := range files {
