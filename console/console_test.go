@@ -47,7 +47,10 @@ type running struct {
 func start(t *testing.T, c console.Config) *running {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "addresses")
-	c.AddressFile, c.Log = file, zap.NewNop()
+	c.AddressFile = file
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
 	if c.Metrics == "" {
 		c.Metrics = "127.0.0.1:0"
 	}

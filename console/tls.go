@@ -1,7 +1,9 @@
 package console
 
 import (
+	"bytes"
 	"crypto/tls"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,35 +29,44 @@ func (s *console) certificates() (*tls.Config, error) {
 }
 
 // certificate is read again every so often, because certificates are renewed. While
-// the files cannot be used, the one of before is.
+// the files cannot be used, say because one of the two is new and the other is not yet,
+// the one of before is.
 type certificate struct {
 	cert, key string
 	log       *zap.Logger
 
-	mu   sync.Mutex
-	pair tls.Certificate
-	at   time.Time
+	mu      sync.Mutex
+	pair    *tls.Certificate
+	at      time.Time
+	failing bool
 }
 
-const certificateFor = 30 * time.Second
+// certificateFor is how old what was read may be when somebody connects.
+const certificateFor = time.Second
 
 func (c *certificate) current() *tls.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.at) > certificateFor {
-		if err := c.read(); err != nil {
-			c.log.Error("certificate cannot be read again; the one of before is used", zap.Error(err))
-		}
+	if time.Since(c.at) <= certificateFor {
+		return c.pair
 	}
-	pair := c.pair
-	return &pair
+	err := c.read()
+	if err != nil && !c.failing {
+		c.log.Error("certificate cannot be read again; the one of before is used", zap.Error(err))
+	}
+	c.failing = err != nil
+	return c.pair
 }
 
 func (c *certificate) read() error {
 	c.at = time.Now()
 	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
-	if err == nil {
-		c.pair = pair
+	if err != nil {
+		return err
 	}
-	return err
+	if c.pair != nil && !slices.EqualFunc(c.pair.Certificate, pair.Certificate, bytes.Equal) {
+		c.log.Info("certificate renewed", zap.Time("until", pair.Leaf.NotAfter))
+	}
+	c.pair = &pair
+	return nil
 }
