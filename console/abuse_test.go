@@ -114,7 +114,7 @@ func TestStreamsAreBoundedAndEndWithTheirToken(t *testing.T) {
 	put(t, store, "unseen", 1, rampart.Full)
 	file, secrets := tokenFile(t,
 		access.Token{Name: "web", Kind: access.Browser, Environment: production, Flags: []string{"checkout-v2"}},
-		access.Token{Name: "other", Kind: access.Browser, Environment: production})
+		access.Token{Name: "other", Kind: access.Browser, Environment: production, Flags: []string{"checkout-v2"}})
 	c := start(t, console.Config{Store: reach, Tokens: file, Streams: ofrep.Limits{Total: 4, PerToken: 2, PerAddress: 3}})
 	c.token = secrets["web"]
 	link := c.link()
@@ -178,7 +178,7 @@ func TestWhoeverIsTooMuchIsTurnedAway(t *testing.T) {
 	_, reach, _ := openStore(t)
 	file, secrets := tokenFile(t,
 		access.Token{Name: "server", Kind: access.Server, Environment: production},
-		access.Token{Name: "web", Kind: access.Browser, Environment: production})
+		access.Token{Name: "web", Kind: access.Browser, Environment: production, Flags: []string{"checkout-v2"}})
 	c := start(t, console.Config{
 		Store: reach, Tokens: file, Origins: "https://shop.example.com",
 		Token: access.Rate{PerSecond: 1, Burst: 6}, Address: access.Rate{PerSecond: 1, Burst: 3},
@@ -264,7 +264,7 @@ func TestProvidersOfFlagdFollow(t *testing.T) {
 	put(t, store, "checkout-v2", 1, rampart.Full)
 	file, secrets := tokenFile(t,
 		access.Token{Name: "java", Kind: access.Server, Environment: production},
-		access.Token{Name: "web", Kind: access.Browser, Environment: production},
+		access.Token{Name: "web", Kind: access.Browser, Environment: production, Flags: []string{"checkout-v2"}},
 		access.Token{Name: "elsewhere", Kind: access.Server, Environment: "staging"})
 	c := start(t, console.Config{Store: reach, Tokens: file, Flagd: "127.0.0.1:0"})
 	conn, err := grpc.NewClient(c.addr["flagd"], grpc.WithTransportCredentials(insecure.NewCredentials()))

@@ -61,7 +61,7 @@ func (a *app) tokenNewCommand() *cobra.Command {
 nowhere else; the line for the file goes to stdout, and holds no secret but its hash.
 
 A token of a server sees every flag. That of a browser can be read by everybody who
-visits the page, so give it the flags that the page asks for: of others it does not
+visits the page, so it needs the flags that the page asks for: of others it does not
 even see that they exist.`,
 		Example: `  rampart console token new checkout-java >> tokens
   rampart console token new shop-web --kind browser --flags checkout-v2,new-cart --expires 2027-06-30 >> tokens`,
@@ -87,7 +87,7 @@ even see that they exist.`,
 		}),
 	})
 	c.Flags().StringVar(&kind, "kind", string(access.Server), "who keeps it: server or browser")
-	c.Flags().StringSliceVar(&flags, "flags", nil, "flags that it may see, separated by commas; all, if none are named")
+	c.Flags().StringSliceVar(&flags, "flags", nil, "flags that it may see, separated by commas; a server's sees all if none are named")
 	c.Flags().StringVar(&expires, "expires", "", "day or moment at which it expires, such as 2027-06-30")
 	return c
 }

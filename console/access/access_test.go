@@ -41,10 +41,13 @@ func TestMistakesInTheFile(t *testing.T) {
 		{"a hash that is none", "shop-web browser production sha256:abc", "tokens:1: its fourth word is not the SHA-256 of a token"},
 		{"a token instead of its hash", "shop-web browser production rampart_browser_secret", "tokens:1: its fourth word is not the SHA-256 of a token"},
 		{"an unknown kind", "shop-web robot production " + hash, `tokens:1: "robot" is no kind of token`},
-		{"a date that is none", "shop-web browser production " + hash + " expires=soon", `tokens:1: "soon" is no date`},
+		{"a date that is none", "shop-web browser production " + hash + " flags=a expires=soon", `tokens:1: "soon" is no date`},
 		{"a word that is neither", "shop-web browser production " + hash + " scope=all", `"scope=all" is neither expires= nor flags=`},
 		{"a flag that is none", "shop-web browser production " + hash + " flags=a,,b", `"" is not a name for a flag`},
 		{"a name twice", "a server production " + hash + "\n\na server production " + hash, "tokens:3: token a is on line 1 already"},
+		{"a token twice", "a server production " + hash + "\nb server staging " + hash, "tokens:2: the token is on line 1 already"},
+		{"a browser that sees everything", "shop-web browser production " + hash, "shop-web would show every visitor every flag"},
+		{"a token beside its hash", "a server production " + hash + " rampart_server_secret", "tokens:1: it holds a token"},
 		{"every mistake at once", "a\nb server", "tokens:2: it has 2 words"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

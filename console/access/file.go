@@ -3,6 +3,7 @@ package access
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"os"
@@ -22,6 +23,7 @@ func Parse(file string, text []byte) ([]Token, error) {
 		all    []Token
 		errs   []error
 		names  = map[string]int{}
+		hashes = map[[sha256.Size]byte]int{}
 		number int
 	)
 	lines := bufio.NewScanner(bytes.NewReader(text))
@@ -36,11 +38,14 @@ func Parse(file string, text []byte) ([]Token, error) {
 		if first := names[t.Name]; err == nil && first > 0 {
 			err = rampart.Errorf(rampart.Invalid, "token %s is on line %d already", t.Name, first).WithHint("a token needs a name of its own")
 		}
+		if first := hashes[t.Hash]; err == nil && first > 0 { // which of them would count?
+			err = rampart.Errorf(rampart.Invalid, "the token is on line %d already, by another name", first).WithHint("make a token for each")
+		}
 		if err != nil {
 			errs = append(errs, rampart.Errorf(rampart.Invalid, "%s:%d", file, number).WithHint("%s", rampart.HintOf(err)).Because(err))
 			continue
 		}
-		names[t.Name] = number
+		names[t.Name], hashes[t.Hash] = number, number
 		all = append(all, t)
 	}
 	if lines.Err() != nil || len(all) > maxTokens {

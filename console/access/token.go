@@ -28,7 +28,7 @@ type Token struct {
 	Environment string
 	Hash        [sha256.Size]byte // of the token
 	Expires     time.Time         // zero: never
-	Flags       []string          // that it may see; empty: all
+	Flags       []string          // that it may see; empty: all, which only a server may
 }
 
 // May reports whether the token may see a flag.
@@ -61,6 +61,10 @@ func (t *Token) check() error {
 	if t.Kind != Server && t.Kind != Browser {
 		return rampart.Errorf(rampart.Invalid, "%q is no kind of token", t.Kind).
 			WithHint("it is server, for processes of yours, or browser, for what every visitor can read")
+	}
+	if t.Kind == Browser && len(t.Flags) == 0 {
+		return rampart.Errorf(rampart.Invalid, "token %s would show every visitor every flag", t.Name).
+			WithHint("name the flags that the page asks for: --flags, or flags= in the file")
 	}
 	for _, f := range t.Flags {
 		if err := rampart.CheckName("a flag", f); err != nil {
@@ -119,6 +123,9 @@ func (t *Token) parseOption(word string) (err error) {
 	if flags, ok := strings.CutPrefix(word, flagsPrefix); ok {
 		t.Flags = strings.Split(flags, ",")
 		return nil
+	}
+	if strings.HasPrefix(word, tokenPrefix) {
+		return rampart.Errorf(rampart.Invalid, "it holds a token").WithHint("take the token out of the file, and replace it: the file is for its hash")
 	}
 	return rampart.Errorf(rampart.Invalid, "%q is neither expires= nor flags=", word).WithHint("%s", lineHint)
 }
