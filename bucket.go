@@ -40,8 +40,13 @@ func TelemetryBucket(key string) int {
 // Its upper half is the hash of the telemetry bucket, its lower half is
 // murmur3_x86_32(key, seed 0x756e6974).
 func UnitHash(key string) uint64 {
-	upper, lower := salted{h: telemetrySeed}, salted{h: identitySeed}
-	return uint64(upper.sum(key))<<32 | uint64(lower.sum(key))
+	upper, lower, rest := uint32(telemetrySeed), uint32(identitySeed), key
+	for ; len(rest) >= 4; rest = rest[4:] { // both hashes scramble the same blocks
+		k := scramble(load4(rest))
+		upper, lower = mixScrambled(upper, k), mixScrambled(lower, k)
+	}
+	k := scramble(loadRest(rest)) ^ uint32(len(key))
+	return uint64(finish(upper^k))<<32 | uint64(finish(lower^k))
 }
 
 // salted is murmur3_x86_32 after it has read a salt. Copying it and going on with a
@@ -111,8 +116,10 @@ func loadRest(s string) uint32 {
 	return 0
 }
 
-func mixBlock(h, k uint32) uint32 {
-	return bits.RotateLeft32(h^scramble(k), 13)*5 + 0xe6546b64
+func mixBlock(h, k uint32) uint32 { return mixScrambled(h, scramble(k)) }
+
+func mixScrambled(h, k uint32) uint32 {
+	return bits.RotateLeft32(h^k, 13)*5 + 0xe6546b64
 }
 
 func scramble(k uint32) uint32 {

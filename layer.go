@@ -154,5 +154,5 @@ func (r Rule) compileShare(segment string) (matcher, error) {
 		return matcher{}, fmt.Errorf("share of %w", err)
 	}
 	s, err := slotsOf(or(r.Share.Salt, segmentSalt+segment), r.Share.From, r.Share.To)
-	return matcher{share: &share{slots: s, unit: unit}}, err
+	return matcher{share: &share{slots: s, unit: unit}, values: set{hint: anything}}, err
 }

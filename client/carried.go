@@ -135,9 +135,8 @@ func yields(why rampart.Reason) bool {
 func (r *Request) carries() iter.Seq[carriedAnswer] {
 	return func(yield func(carriedAnswer) bool) {
 		decided := map[string]bool{}
-		for i := range maxCarried {
-			s, ok := r.at(i)
-			if !ok {
+		for s := range r.all() {
+			if len(decided) == maxCarried {
 				break
 			}
 			if s.unit != s.live.UnitOf(&r.subject) {

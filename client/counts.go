@@ -2,7 +2,7 @@ package client
 
 import (
 	"runtime"
-	"sync/atomic"
+	"sync"
 	"time"
 	"unsafe"
 
@@ -31,15 +31,15 @@ type counts struct {
 	series  *series
 	phase   rampart.Phase
 	edges   []time.Duration
-	stripes []stripe
+	stripes []stripe // each guarded by the till of its number
 
 	exemplars exemplars
 }
 
 type stripe struct {
-	requests  [arms][allBuckets][2]atomic.Uint64 // ok, error
-	durations [arms][MaxEdges + 1]atomic.Uint64  // by the first edge that is not exceeded
-	nanos     [arms]atomic.Uint64
+	requests  [arms][allBuckets][2]uint64 // ok, error
+	durations [arms][MaxEdges + 1]uint64  // by the first edge that is not exceeded
+	nanos     [arms]uint64
 	_         [64]byte // the next stripe has other cache lines
 }
 
@@ -47,10 +47,32 @@ func newCounts(s *series, phase rampart.Phase, edges []time.Duration) *counts {
 	return &counts{series: s, phase: phase, edges: edges, stripes: make([]stripe, stripes)}
 }
 
-// stripes is a power of two near the number of cores.
+// tills guard the stripes of all flags. Whoever holds one may add to as many counters
+// as a request needs, which costs less than to add to three of them atomically.
+type tills []till
+
+type till struct {
+	sync.Mutex
+	_ [56]byte // the next till has another cache line
+}
+
+// take locks a till, nearly always one that nobody holds, and returns its number.
+func (t tills) take() int {
+	mine := stripeIndex()
+	for i := range t {
+		if i = (mine + i) % len(t); t[i].TryLock() {
+			return i
+		}
+	}
+	t[mine].Lock()
+	return mine
+}
+
+// stripes is a power of two, above the number of cores: who is held up by one that is
+// being read finds another.
 var stripes = func() int {
-	n := 1
-	for n < runtime.GOMAXPROCS(0) && n < 16 {
+	n := 2
+	for n <= runtime.GOMAXPROCS(0) && n < 16 {
 		n *= 2
 	}
 	return n
@@ -70,40 +92,76 @@ type outcome struct {
 	request *Request
 	failed  bool
 	took    time.Duration // negative: it says nothing
-	stripe  int
 
-	edge   int // of took, from 1; 0: not looked for yet
-	unit   string
-	hash   uint64 // of unit, where that is not empty
-	trace  string
-	traced bool // trace was looked for
+	edge int // of took, where that says something
+	unit string
+	hash uint64 // of unit, where that is not empty
 }
 
-// count counts the request on one flag that was decided for it.
-func (o *outcome) count(s *seen) {
-	c := s.live.counts
-	to, bucket, result := &c.stripes[o.stripe], noBucket, 0
-	if s.unit != "" {
-		if s.unit != o.unit {
-			o.unit, o.hash = s.unit, rampart.UnitHash(s.unit)
-		}
-		bucket = bucketOf(o.hash)
+// count counts the request on every flag that was decided for it. The till is held for
+// adding only: a set of units may have to grow, and the trace is somebody else's to tell.
+func (o *outcome) count() {
+	r := o.request
+	if o.took >= 0 {
+		o.edge = edgeOf(r.client.telemetry.edges, o.took)
 	}
+	first := false // that a unit is seen of a flag
+	tills := r.client.telemetry.tills
+	at := tills.take()
+	for i := range r.first {
+		s := r.first[i].Load()
+		if s == over {
+			break
+		}
+		first = o.add(s, at) || first
+	}
+	for _, s := range r.more {
+		first = o.add(s, at) || first
+	}
+	tills[at].Unlock()
+	if first {
+		o.expose()
+	}
+	o.exemplify()
+}
+
+// add counts the request on one flag, and reports whether its unit has not been seen of
+// the flag before. The caller holds the till.
+func (o *outcome) add(s *seen, till int) (first bool) {
+	bucket, result := o.bucket(s), 0
 	if o.failed {
 		result = 1
 	}
-	to.requests[s.arm][bucket][result].Add(1)
+	c := s.live.counts
+	to := &c.stripes[till]
+	to.requests[s.arm][bucket][result]++
 	if o.took >= 0 {
-		if o.edge == 0 {
-			o.edge = 1 + c.edge(o.took)
+		to.durations[s.arm][o.edge]++
+		to.nanos[s.arm] += uint64(o.took)
+	}
+	return s.arm != rampart.ArmNone && bucket != noBucket && c.series.exposed.lacks(o.hash)
+}
+
+// bucket returns the telemetry bucket of the unit that a flag was decided for, and
+// leaves its hash in o.
+func (o *outcome) bucket(s *seen) int {
+	unit := s.unitOf(o.request)
+	if unit == "" {
+		return noBucket
+	}
+	if unit != o.unit {
+		o.unit, o.hash = unit, rampart.UnitHash(unit)
+	}
+	return bucketOf(o.hash)
+}
+
+// expose counts units that have not been seen before.
+func (o *outcome) expose() {
+	for s := range o.request.all() {
+		if bucket := o.bucket(s); s.arm != rampart.ArmNone && bucket != noBucket {
+			s.live.counts.series.exposed.add(s.arm, bucket, o.hash)
 		}
-		to.durations[s.arm][o.edge-1].Add(1)
-		to.nanos[s.arm].Add(uint64(o.took))
 	}
-	if s.arm != rampart.ArmNone && bucket != noBucket {
-		c.series.exposed.add(s.arm, bucket, o.hash)
-	}
-	o.exemplify(c, s.arm, bucket)
 }
 
 // bucketOf is [rampart.TelemetryBucket] of a unit whose hash is known: the upper half
@@ -112,39 +170,51 @@ func bucketOf(hash uint64) int {
 	return int(hash >> 32 * rampart.TelemetryBuckets >> 32)
 }
 
-func (c *counts) edge(took time.Duration) int {
-	for i, edge := range c.edges {
+func edgeOf(edges []time.Duration, took time.Duration) int {
+	for i, edge := range edges {
 		if took <= edge {
 			return i
 		}
 	}
-	return len(c.edges)
+	return len(edges)
 }
 
-// requests sums one counter.
-func (c *counts) requests(arm rampart.Arm, bucket, outcome int) (n uint64) {
-	for i := range c.stripes {
-		n += c.stripes[i].requests[arm][bucket][outcome].Load()
+// sum adds the stripes up, and holds up who counts for no longer than it takes to copy
+// one.
+func (c *counts) sum(t tills) (all stripe) {
+	for i := range t {
+		t[i].Lock()
+		one := c.stripes[i]
+		t[i].Unlock()
+		all.add(&one)
 	}
-	return n
+	return all
 }
 
-// durations sums one histogram; the buckets are cumulative.
-func (c *counts) durations(arm rampart.Arm) (count uint64, seconds float64, buckets map[float64]uint64) {
-	buckets = make(map[float64]uint64, len(c.edges))
-	var nanos uint64
-	for e := range len(c.edges) + 1 {
-		for i := range c.stripes {
-			count += c.stripes[i].durations[arm][e].Load()
+func (s *stripe) add(one *stripe) {
+	for arm := range arms {
+		for bucket := range s.requests[arm] {
+			for result := range s.requests[arm][bucket] {
+				s.requests[arm][bucket][result] += one.requests[arm][bucket][result]
+			}
 		}
-		if e < len(c.edges) {
-			buckets[c.edges[e].Seconds()] = count
+		for edge := range s.durations[arm] {
+			s.durations[arm][edge] += one.durations[arm][edge]
+		}
+		s.nanos[arm] += one.nanos[arm]
+	}
+}
+
+// histogram returns the durations of one arm; the buckets are cumulative.
+func (s *stripe) histogram(arm rampart.Arm, edges []time.Duration) (count uint64, seconds float64, buckets map[float64]uint64) {
+	buckets = make(map[float64]uint64, len(edges))
+	for e, n := range s.durations[arm] {
+		count += n
+		if e < len(edges) {
+			buckets[edges[e].Seconds()] = count
 		}
 	}
-	for i := range c.stripes {
-		nanos += c.stripes[i].nanos[arm].Load()
-	}
-	return count, time.Duration(nanos).Seconds(), buckets
+	return count, time.Duration(s.nanos[arm]).Seconds(), buckets
 }
 
 func increasing(edges []float64) bool {

@@ -31,25 +31,26 @@ const (
 )
 
 // exemplify keeps the trace of a request that failed or was slow.
-func (o *outcome) exemplify(c *counts, arm rampart.Arm, bucket int) {
+func (o *outcome) exemplify() {
 	r := o.request
 	slowest := r.client.options.Signals.Slow
 	slow := slowest >= 0 && o.took >= slowest
 	if !slow && !o.failed {
 		return
 	}
-	if !o.traced {
-		o.trace, o.traced = r.traceID(), true
-	}
-	if o.trace == "" {
+	trace := r.traceID()
+	if trace == "" {
 		return
 	}
 	at := r.began.Add(max(o.took, 0))
-	if o.failed {
-		renew(&c.exemplars.failed[arm][bucket], exemplar{o.trace, 1, at})
-	}
-	if slow {
-		renew(&c.exemplars.slow[arm][o.edge-1], exemplar{o.trace, o.took.Seconds(), at})
+	for s := range r.all() {
+		kept := &s.live.counts.exemplars
+		if o.failed {
+			renew(&kept.failed[s.arm][o.bucket(s)], exemplar{trace, 1, at})
+		}
+		if slow {
+			renew(&kept.slow[s.arm][o.edge], exemplar{trace, o.took.Seconds(), at})
+		}
 	}
 }
 

@@ -26,16 +26,18 @@ type exposed struct {
 	counts [arms][allBuckets]atomic.Uint64
 }
 
-// add counts a unit unless it was counted before. Whoever comes again, which is nearly
-// everybody, is recognised without a lock.
+// add counts a unit unless it was counted before.
 func (e *exposed) add(arm rampart.Arm, bucket int, unit uint64) {
-	if uint32(unit)>>(32-e.halvings()) != 0 {
-		return
-	}
-	if s := e.shard(unit); !s.has(unit) && s.insert(unit) {
+	if e.lacks(unit) && e.shard(unit).insert(unit) {
 		e.size.Add(1)
 		e.counts[arm][bucket].Add(1)
 	}
+}
+
+// lacks reports whether a unit is to be counted yet. Whoever comes again, which is
+// nearly everybody, is recognised without a lock.
+func (e *exposed) lacks(unit uint64) bool {
+	return uint32(unit)>>(32-e.halvings()) == 0 && !e.has(unit)
 }
 
 // halvings returns how many leading bits of a hash must be zero for it to be in the

@@ -31,7 +31,8 @@ type Flag struct {
 type live struct {
 	rampart.Compiled
 	flag   *Flag
-	counts *counts // nil while no launch answers for the flag
+	counts *counts  // nil while no launch answers for the flag
+	seen   *answers // nil as counts are
 }
 
 // Flag returns the handle of a flag, whether or not the flag exists yet.

@@ -96,7 +96,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	t := m.client.telemetry
 	for _, s := range t.current(time.Now()) {
 		for _, c := range t.phasesOf(s) {
-			e.requests(c)
+			e.requests(c, c.sum(t.tills))
 		}
 		e.exposed(s)
 		e.events(s)
@@ -161,10 +161,10 @@ var bucketLabels = func() (labels [allBuckets]string) {
 	return labels
 }()
 
-func (e exporter) requests(c *counts) {
+func (e exporter) requests(c *counts, all stripe) {
 	flag, phase := c.series.flag, string(c.phase)
 	e.each(func(arm rampart.Arm, bucket int, label string, always bool) {
-		ok, failed := c.requests(arm, bucket, 0), c.requests(arm, bucket, 1)
+		ok, failed := all.requests[arm][bucket][0], all.requests[arm][bucket][1]
 		if always || ok+failed > 0 {
 			e.counter(requestsTotal, float64(ok), flag, arm.String(), label, phase, "ok")
 			m, err := prometheus.NewConstMetric(requestsTotal, prometheus.CounterValue, float64(failed), flag, arm.String(), label, phase, "error")
@@ -172,7 +172,7 @@ func (e exporter) requests(c *counts) {
 		}
 	})
 	for arm := rampart.ArmNone; arm < arms; arm++ {
-		count, sum, buckets := c.durations(arm)
+		count, sum, buckets := all.histogram(arm, c.edges)
 		if arm != rampart.ArmNone || count > 0 {
 			m, err := prometheus.NewConstHistogram(requestDuration, count, sum, buckets, flag, arm.String(), phase)
 			e.send(withExemplars(m, err, c.exemplars.slowOf(arm)...))

@@ -186,7 +186,11 @@ func (c *Client) recompile(f *Flag) {
 		LeaseEnded:  r.lease.ended,
 		Unsupported: r.unknown != nil,
 	})
-	f.live.Store(&live{Compiled: *compiled, flag: f, counts: r.counts})
+	l := &live{Compiled: *compiled, flag: f, counts: r.counts}
+	if l.counts != nil {
+		l.seen = new(answers)
+	}
+	f.live.Store(l)
 }
 
 // compile turns a defect of the compiler into a flag that serves off: a document

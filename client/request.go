@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,11 +32,10 @@ type Request struct {
 	common   atomic.Pointer[Observation] // what observers are told besides decisions
 	sampling atomic.Uint32               // whether they are: unasked, sampledOut or sampledIn
 
-	shown atomic.Uint32 // of first, so many are set for good and may be read without the lock
-	mu    sync.Mutex    // guards what is below
-	ended bool
-	first [4]seen // most requests decide no more
-	more  []seen
+	first [8]atomic.Pointer[seen] // taken from the front; most requests decide no more
+	mu    sync.Mutex              // guards what is below
+	more  []*seen
+	ended bool // nothing is added to more
 }
 
 // maxSeen bounds what one request remembers. A thousand launches at once are more
@@ -43,18 +43,34 @@ type Request struct {
 const maxSeen = 1000
 
 // seen is a flag that was decided. The first decision counts, because it is what
-// the work was begun with.
+// the work was begun with. It never changes.
 type seen struct {
-	live *live
-	unit string
 	answer
+	live   *live
+	flag   *Flag
+	shared bool   // by all requests that were answered alike, each for its own unit
+	unit   string // that it was decided for, where it is not shared
 }
+
+// answers are those of a flag to requests about their own subject, by reason and arm.
+type answers [(int(rampart.ReasonCarried) + 1) * arms]atomic.Pointer[seen]
+
+// over stands behind the last flag that a request has decided when it ended.
+var over = new(seen)
 
 // An answer is what is served, and why.
 type answer struct {
 	on  bool
 	arm rampart.Arm
 	why rampart.Reason
+}
+
+// unitOf returns the unit that it was decided for in the request.
+func (s *seen) unitOf(r *Request) string {
+	if s.shared {
+		return s.live.UnitOf(&r.subject)
+	}
+	return s.unit
 }
 
 // Begin ties a context to a subject. What the methods of [Flag] with Context decide
@@ -106,9 +122,8 @@ func (r *Request) Subject() *rampart.Subject {
 // which they were asked. It may be called at any time, also after the end.
 func (r *Request) Decisions() iter.Seq[rampart.Decision] {
 	return func(yield func(rampart.Decision) bool) {
-		for i := 0; ; i++ {
-			s, ok := r.at(i)
-			if !ok || !yield(s.live.detailed(s.answer, &r.subject)) {
+		for s := range r.all() {
+			if !yield(s.live.detailed(s.answer, &r.subject)) {
 				return
 			}
 		}
@@ -132,20 +147,27 @@ func (r *Request) EndUntimed(failed bool) {
 
 // end leaves the duration out where it is negative.
 func (r *Request) end(failed bool, took time.Duration) {
+	if r.close() && r.first[0].Load() != over {
+		o := outcome{request: r, failed: failed, took: took}
+		o.count()
+	}
+}
+
+// close sees to it that nothing is added, and reports whether it was the first to.
+func (r *Request) close() bool {
+	for i := range r.first {
+		if r.first[i].CompareAndSwap(nil, over) {
+			return true
+		}
+		if r.first[i].Load() == over {
+			return false
+		}
+	}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	was := r.ended
-	r.ended = true // from here on nothing is added
-	r.mu.Unlock()
-	if was {
-		return
-	}
-	o := outcome{request: r, failed: failed, took: took, stripe: stripeIndex()}
-	for i := range r.first[:r.shown.Load()] {
-		o.count(&r.first[i])
-	}
-	for i := range r.more {
-		o.count(&r.more[i])
-	}
+	r.ended = true
+	return !was
 }
 
 // ask decides a flag for the request of the context. It returns nil for a flag that is
@@ -172,63 +194,63 @@ func (r *Request) answer(l *live) (a answer) {
 	return a
 }
 
-// note remembers a flag. After the end there is nothing to be counted: work that
-// outlives its request is not part of what its user got.
+// note remembers a flag, and reports whether it was new. After the end there is nothing
+// to be counted: work that outlives its request is not part of what its user got.
 func (r *Request) note(l *live, a answer, s *rampart.Subject) bool {
-	if r.shows(l.flag) {
-		return false
+	for i := range r.first {
+		was := r.first[i].Load()
+		if was == nil {
+			if r.first[i].CompareAndSwap(nil, r.seen(l, a, s)) {
+				return true
+			}
+			was = r.first[i].Load()
+		}
+		if was.flag == l.flag || was == over {
+			return false
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := int(r.shown.Load()) + len(r.more)
-	if r.ended || n >= maxSeen || r.has(l.flag) {
+	if r.ended || len(r.first)+len(r.more) >= maxSeen || slices.ContainsFunc(r.more, func(s *seen) bool { return s.flag == l.flag }) {
 		return false
 	}
-	one := seen{live: l, unit: l.UnitOf(s), answer: a}
-	if n < len(r.first) {
-		r.first[n] = one
-		r.shown.Add(1)
-	} else {
-		r.more = append(r.more, one)
-	}
+	r.more = append(r.more, r.seen(l, a, s))
 	return true
 }
 
-// shows reports whether the flag is among the first that were decided.
-func (r *Request) shows(f *Flag) bool {
-	for i := range r.first[:r.shown.Load()] {
-		if r.first[i].live.flag == f {
-			return true
-		}
+// seen is what is remembered. Of answers for the request's own subject there are so few
+// that each is made once.
+func (r *Request) seen(l *live, a answer, s *rampart.Subject) *seen {
+	if s != &r.subject {
+		return &seen{answer: a, live: l, flag: l.flag, unit: l.UnitOf(s)}
 	}
-	return false
+	known := &l.seen[int(a.why)*arms+int(a.arm)]
+	one := known.Load()
+	if one == nil || one.answer != a {
+		one = &seen{answer: a, live: l, flag: l.flag, shared: true}
+		known.Store(one)
+	}
+	return one
 }
 
-// has reports whether the flag was decided. The caller holds r.mu.
-func (r *Request) has(f *Flag) bool {
-	if r.shows(f) {
-		return true
-	}
-	for i := range r.more {
-		if r.more[i].live.flag == f {
-			return true
+// all yields what was decided, in the order in which it was asked.
+func (r *Request) all() iter.Seq[*seen] {
+	return func(yield func(*seen) bool) {
+		if r == nil {
+			return
+		}
+		for i := range r.first {
+			if s := r.first[i].Load(); s == nil || s == over || !yield(s) {
+				return
+			}
+		}
+		r.mu.Lock()
+		more := r.more // only ever appended to
+		r.mu.Unlock()
+		for _, s := range more {
+			if !yield(s) {
+				return
+			}
 		}
 	}
-	return false
-}
-
-// at returns what was decided as the i-th.
-func (r *Request) at(i int) (s seen, ok bool) {
-	if r == nil {
-		return s, false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if i < int(r.shown.Load()) {
-		return r.first[i], true
-	}
-	if i -= len(r.first); i >= 0 && i < len(r.more) {
-		return r.more[i], true
-	}
-	return s, false
 }

@@ -17,6 +17,7 @@ const keepAfterLaunch = 5 * time.Minute
 // buckets, the phases, two outcomes and at most maxEvents events.
 type telemetry struct {
 	edges  []time.Duration
+	tills  tills
 	mu     sync.Mutex
 	flags  map[string]*series
 	events map[string]bool // the names that Track may count
@@ -35,7 +36,7 @@ type series struct {
 }
 
 func newTelemetry(o Options) *telemetry {
-	t := &telemetry{flags: map[string]*series{}, events: map[string]bool{}}
+	t := &telemetry{tills: make(tills, stripes), flags: map[string]*series{}, events: map[string]bool{}}
 	for _, edge := range o.Edges {
 		t.edges = append(t.edges, time.Duration(edge*float64(time.Second)))
 	}

@@ -65,12 +65,12 @@ func (r *Request) armFor(l *live, s *rampart.Subject) rampart.Arm {
 }
 
 func (r *Request) decided(f *Flag) bool {
-	if r == nil {
-		return false
+	for s := range r.all() {
+		if s.flag == f {
+			return true
+		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.has(f)
+	return false
 }
 
 // mayCount admits a name, and makes its series on every flag with a launch.
