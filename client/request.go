@@ -156,10 +156,14 @@ func (r *Request) end(failed bool, took time.Duration) {
 // close sees to it that nothing is added, and reports whether it was the first to.
 func (r *Request) close() bool {
 	for i := range r.first {
-		if r.first[i].CompareAndSwap(nil, over) {
-			return true
+		was := r.first[i].Load()
+		if was == nil { // to look before is cheaper than to fail
+			if r.first[i].CompareAndSwap(nil, over) {
+				return true
+			}
+			was = r.first[i].Load()
 		}
-		if r.first[i].Load() == over {
+		if was == over {
 			return false
 		}
 	}

@@ -79,7 +79,7 @@ func compare(ways []deciding.Way, all peers, taken []figure.Samples) []figure.Fi
 			provider = at
 		case p.kind == nothing:
 			noop = at
-		case best < 0 || taken[at].Median() < taken[best].Median():
+		case p.kind == other && (best < 0 || taken[at].Median() < taken[best].Median()):
 			best = at
 		}
 	}

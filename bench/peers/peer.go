@@ -26,6 +26,7 @@ type kind int
 const (
 	other    kind = iota // a product that decides
 	provided             // Rampart behind OpenFeature
+	telling              // likewise, with metadata
 	nothing              // OpenFeature with nobody behind it, which decides nothing
 )
 
@@ -36,7 +37,8 @@ type peers []peer
 func openPeers(ctx context.Context, c *client.Client) (all peers, err error) {
 	for _, open := range []func(context.Context) (peer, error){
 		openLaunchDarkly, openGrowthBook, openUnleash, openStatsig, openFlagd,
-		func(ctx context.Context) (peer, error) { return openProvider(ctx, c) }, openNoop,
+		func(ctx context.Context) (peer, error) { return openProvider(ctx, c) },
+		func(ctx context.Context) (peer, error) { return openTelling(ctx, c) }, openNoop,
 	} {
 		p, err := open(ctx)
 		if err != nil {

@@ -62,6 +62,11 @@ func openProvider(ctx context.Context, c *client.Client) (peer, error) {
 	return openFeature(ctx, "Rampart behind OpenFeature 1.20.0", provided, rampartprovider.New(c, rampartprovider.Options{}))
 }
 
+// openTelling is Rampart behind OpenFeature with what it tells of flags to hooks.
+func openTelling(ctx context.Context, c *client.Client) (peer, error) {
+	return openFeature(ctx, "the same, with metadata for hooks", telling, rampartprovider.New(c, rampartprovider.Options{Metadata: rampartprovider.Always}))
+}
+
 // openNoop is OpenFeature alone: what it costs whoever stands behind it.
 func openNoop(ctx context.Context) (peer, error) {
 	return openFeature(ctx, "nobody behind OpenFeature 1.20.0", nothing, openfeature.NoopProvider{})

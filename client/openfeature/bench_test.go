@@ -34,9 +34,13 @@ func benchClient(b *testing.B) *client.Client {
 // provider adds to OpenFeature's own cost.
 func BenchmarkProvider(b *testing.B) { benchmarkProvider(b, provider.Options{}) }
 
-// BenchmarkProviderShared copies no metadata.
+// BenchmarkProviderTells has metadata, and BenchmarkProviderShared copies none of it.
+func BenchmarkProviderTells(b *testing.B) {
+	benchmarkProvider(b, provider.Options{Metadata: provider.Always})
+}
+
 func BenchmarkProviderShared(b *testing.B) {
-	benchmarkProvider(b, provider.Options{ShareMetadata: true})
+	benchmarkProvider(b, provider.Options{Metadata: provider.Always, ShareMetadata: true})
 }
 
 func benchmarkProvider(b *testing.B, o provider.Options) {

@@ -25,8 +25,10 @@ const (
 // describe returns an answer's details as OpenFeature has them.
 func (p *Provider) describe(a *client.Answer) openfeature.ProviderResolutionDetail {
 	d := openfeature.ProviderResolutionDetail{
-		Reason:       openfeature.Reason(a.Reason.Standard()),
-		FlagMetadata: p.metadataOf(a),
+		Reason: openfeature.Reason(a.Reason.Standard()),
+	}
+	if p.tells {
+		d.FlagMetadata = p.metadataOf(a)
 	}
 	switch {
 	case a.Reason.ErrorCode() != "":
@@ -61,7 +63,7 @@ func (p *Provider) metadataOf(a *client.Answer) openfeature.FlagMetadata {
 		return nil
 	}
 	arm, reason := a.Arm, a.Reason
-	if p.options.Metadata != nil {
+	if p.options.Describe != nil {
 		arm, reason = 0, 0
 	}
 	if int(reason) >= reasons {
@@ -90,8 +92,8 @@ func (p *Provider) knownOf(a *client.Answer) *described {
 }
 
 func (p *Provider) newMetadata(a *client.Answer, doc *rampart.Flag) openfeature.FlagMetadata {
-	if p.options.Metadata != nil {
-		return maps.Clone(p.options.Metadata(doc))
+	if p.options.Describe != nil {
+		return maps.Clone(p.options.Describe(doc))
 	}
 	m := openfeature.FlagMetadata{
 		FlagVersion: a.Version,

@@ -34,7 +34,7 @@ func TestDetails(t *testing.T) {
 		newFlag("whole", 1, "0", "3.0", rampart.Full),
 	)
 	f.kill("unseen")
-	c := register(t, provider.New(openClient(t, f), provider.Options{})).NewClient()
+	c := register(t, provider.New(openClient(t, f), provider.Options{Metadata: provider.Always})).NewClient()
 	eventually(t, "the kill has come", func() bool {
 		d, _ := c.BooleanValueDetails(t.Context(), "unseen", true, ann)
 		return d.Reason == openfeature.DisabledReason
@@ -74,9 +74,33 @@ func TestDetails(t *testing.T) {
 	}, d.FlagMetadata)
 }
 
+// Whoever listens is told; whoever does not, pays for nothing.
+func TestMetadataIsForHooks(t *testing.T) {
+	flags := openClient(t, newFeed(newFlag("checkout-v2", 7, "false", "true", rampart.Full)))
+	hooks := []openfeature.Hook{openfeature.UnimplementedHook{}}
+	for name, c := range map[string]struct {
+		options provider.Options
+		carried bool
+	}{
+		"nobody":                           {provider.Options{}, false},
+		"a hook of the provider":           {provider.Options{Hooks: hooks}, true},
+		"a hook elsewhere":                 {provider.Options{Metadata: provider.Always}, true},
+		"a hook that asks for no metadata": {provider.Options{Hooks: hooks, Metadata: provider.Never}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, err := register(t, provider.New(flags, c.options)).NewClient().BooleanValueDetails(t.Context(), "checkout-v2", false, ann)
+			require.NoError(t, err)
+			require.True(t, d.Value)
+			require.Equal(t, "on", d.Variant)
+			require.Equal(t, c.carried, d.FlagMetadata[provider.FlagVersion] == int64(7))
+			require.Equal(t, c.carried, len(d.FlagMetadata) > 0)
+		})
+	}
+}
+
 func TestNoPanicReachesTheCaller(t *testing.T) {
 	f := newFeed(newFlag("checkout-v2", 1, "false", "true", rampart.Full))
-	p := provider.New(openClient(t, f), provider.Options{Metadata: func(*rampart.Flag) openfeature.FlagMetadata { panic("mine") }})
+	p := provider.New(openClient(t, f), provider.Options{Metadata: provider.Always, Describe: func(*rampart.Flag) openfeature.FlagMetadata { panic("mine") }})
 	d := p.BooleanEvaluation(t.Context(), "checkout-v2", true, openfeature.FlattenedContext{"targetingKey": "ann"})
 	require.True(t, d.Value)
 	require.Equal(t, openfeature.GeneralCode, d.ResolutionDetail().ErrorCode)
@@ -166,7 +190,7 @@ func TestAttributesOfTheContext(t *testing.T) {
 
 // OpenFeature's multi-provider writes into the metadata that it gets.
 func TestBehindTheMultiProviderManyAtOnce(t *testing.T) {
-	p := provider.New(openClient(t, newFeed(newFlag("checkout-v2", 1, "false", "true", rampart.Full))), provider.Options{})
+	p := provider.New(openClient(t, newFeed(newFlag("checkout-v2", 1, "false", "true", rampart.Full))), provider.Options{Metadata: provider.Always})
 	m, err := multi.NewProvider(multi.StrategyFirstMatch, multi.WithProvider("rampart", p))
 	require.NoError(t, err)
 	api := newAPI(t)

@@ -138,7 +138,8 @@ func (o *specFlags) options() provider.Options {
 			}
 			return o.variants[f.Name][0]
 		},
-		Metadata: func(f *rampart.Flag) openfeature.FlagMetadata { return o.metadata[f.Name] },
+		Metadata: provider.Always,
+		Describe: func(f *rampart.Flag) openfeature.FlagMetadata { return o.metadata[f.Name] },
 	}
 }
 
