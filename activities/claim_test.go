@@ -50,6 +50,31 @@ func TestALaunchHoldsOutWhomItsEnvironmentDoes(t *testing.T) {
 	}
 }
 
+// A flag may have been made for another unit than its plan buckets by. It is the plan's
+// that the others of its layer must have, from the claim on.
+func TestSlotsAreClaimedByTheUnitOfThePlan(t *testing.T) {
+	r := newRig(t)
+	made := r.flag().Flag
+	made.Unit = rampart.Request
+	_, err := r.Store.Put(t.Context(), flagstore.Write{Flag: made, Pen: rampart.Pen{Owner: own, Fence: r.now.UnixMilli() - 1}, Verb: "set", By: "ann"})
+	require.NoError(t, err)
+	other := r.plan.NewFlag()
+	other.Name, other.Unit = "one-page", rampart.User
+	_, err = r.Store.Acquire(t.Context(), flagstore.AcquireInput{
+		Flag: "one-page", Owner: "launch/production/one-page", At: r.now.UnixMilli(), Baseline: &other,
+		Claim: &flagstore.Claim{Layer: &rampart.Layer{Name: "checkout-page", To: 5000}},
+	})
+	require.NoError(t, err)
+	r.plan.Layer = &rampart.Layer{Name: "checkout-page", From: 5000, To: 9000}
+	r.plan.Unit = rampart.AttributeUnit("account")
+	_, err = r.acquire()
+	require.ErrorContains(t, err, "layer checkout-page buckets by user, as one-page does")
+	r.plan.Unit = rampart.User
+	got, err := r.acquire()
+	require.NoError(t, err)
+	require.Equal(t, rampart.User, got.Flag.Unit)
+}
+
 func TestALaunchIsRefusedWhereItsSlotsAreTaken(t *testing.T) {
 	r := newRig(t)
 	other := r.plan.NewFlag()

@@ -68,7 +68,7 @@ func (a *Activities) Acquire(ctx context.Context, in AcquireInput) (Acquired, er
 	}
 	got, err := a.Store.Acquire(ctx, flagstore.AcquireInput{
 		Flag: plan.Flag, Owner: in.Owner, At: in.At, By: in.By, Reason: "launch",
-		Claim: &flagstore.Claim{Layer: plan.Layer, Except: plan.HeldOut(segments)},
+		Claim: &flagstore.Claim{Layer: plan.Layer, Unit: plan.Unit, Except: plan.HeldOut(segments)},
 	})
 	if err != nil {
 		return Acquired{}, refused(err)

@@ -38,6 +38,7 @@ type AcquireInput struct {
 // holds out whom Except matches.
 type Claim struct {
 	Layer  *rampart.Layer
+	Unit   rampart.Unit // by which the launch buckets, whatever the flag did; empty: as it did
 	Except []rampart.Rule
 }
 
@@ -144,6 +145,13 @@ func (s *Store) claim(ctx context.Context, flag *rampart.Flag, c Claim) (string,
 	flag.Format = flag.NeedsFormat()
 	if c.Layer == nil {
 		return "0", nil
+	}
+	if c.Unit != "" && c.Unit != flag.Unit { // who claims next must see by what the slots are had
+		if flag.Exposure > 0 {
+			return "", rampart.Errorf(rampart.Refused, "%s exposes somebody already, by %s, and its launch has slots by %s", flag.Name, flag.Unit, c.Unit).
+				WithHint("disable it first: rampart flag disable %s", flag.Name)
+		}
+		flag.Unit = c.Unit
 	}
 	return s.slotsFor(ctx, *flag)
 }

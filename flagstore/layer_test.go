@@ -74,6 +74,20 @@ func TestNobodyIsLetInByAClaim(t *testing.T) {
 	require.Len(t, acquire(t, s, in).Flag.Except, 2)
 }
 
+func TestNobodyIsMovedToOtherBucketsByAClaim(t *testing.T) {
+	s, _ := open(t)
+	w := expose(1, 500)
+	w.Flag.Unit, w.NewOwner = rampart.Request, own
+	put(t, s, w)
+	in := ask(launch, 5)
+	in.Takes = []string{own}
+	in.Claim = &flagstore.Claim{Unit: rampart.User, Layer: &rampart.Layer{Name: "page", To: 5000}}
+	_, err := s.Acquire(context.Background(), in)
+	require.ErrorContains(t, err, "exposes somebody already, by request")
+	in.Claim.Unit = ""
+	require.Equal(t, rampart.Request, acquire(t, s, in).Flag.Unit)
+}
+
 func TestAKilledFlagIsNotWidenedByLeavingALayer(t *testing.T) {
 	ctx := context.Background()
 	s, _ := open(t)
