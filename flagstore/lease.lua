@@ -12,7 +12,8 @@ local function answer(word) return {word, whole(stored), document or '', registe
 
 local strange = foreign()
 if strange then return strange end
-if stored < version then return answer('LOST') end
+-- Of nothing no lease has ended: whoever was told of the loss knows of no version (0).
+if stored < version or stored == 0 then return answer('LOST') end
 if stored > version then return answer('STALE') end
 if guarded == version and ends <= now or guarded ~= version and term > 0 then return answer('ENDED') end
 if term > 0 then

@@ -137,6 +137,8 @@ func TestRenewingAfterLossSaysSo(t *testing.T) {
 	g, err := s.RenewLease(ctx, "f", began+10, time.Hour)
 	require.ErrorIs(t, err, flagstore.ErrLost)
 	require.Zero(t, g.Stored)
+	_, err = s.RenewLease(ctx, "f", 0, time.Hour) // by whom knows of the loss already
+	require.ErrorIs(t, err, flagstore.ErrLost)
 	_, err = s.RenewLease(ctx, "f", began+10, -1)
 	require.Equal(t, rampart.Invalid, rampart.KindOf(err))
 	_, err = s.RenewLease(ctx, "f!", began+10, 0)
