@@ -33,7 +33,8 @@ type Registers struct {
 }
 
 // Compile makes a flag ready. Segments are looked up by name; one that is absent
-// matches nobody. Where there is an error, the result is not nil either: it serves
+// matches nobody, and where it is to be held out it is not understood: whoever is in it
+// would be exposed. Where there is an error, the result is not nil either: it serves
 // off with ReasonUnsupportedRule.
 func Compile(f Flag, segments map[string]*Matcher) (*Compiled, error) {
 	c := &Compiled{flag: f, exposure: int(f.Exposure), off: valueOf(f.Off), on: valueOf(f.On)}
@@ -71,6 +72,11 @@ func (c *Compiled) compile(segments map[string]*Matcher) (err error) {
 	}
 	if c.layer, err = f.Layer.compile(); err != nil {
 		return fmt.Errorf("flag %s: layer: %w", f.Name, err)
+	}
+	for i, r := range f.Except {
+		if r.Segment != "" && segments[r.Segment] == nil {
+			return fmt.Errorf("flag %s: except: rule %d: segment %s is not there", f.Name, i, r.Segment)
+		}
 	}
 	for _, list := range []struct {
 		name  string

@@ -41,6 +41,23 @@ func keyWith(held, inLayer, below bool) string {
 	}
 }
 
+func TestWhoIsToBeHeldOutIsNotExposedWhereTheSegmentIsMissing(t *testing.T) {
+	f := layered()
+	f.Exposure, f.Where = rampart.Full, nil
+	c, err := rampart.Compile(f, nil)
+	require.ErrorContains(t, err, "except: rule 0: segment holdout is not there")
+	d := c.Decide(&rampart.Subject{Key: keyWith(true, true, true)})
+	require.False(t, d.On)
+	require.Equal(t, rampart.ReasonUnsupportedRule, d.Reason)
+
+	over, err := rampart.CompileSegment(rampart.Segment{Name: "holdout", Removed: true})
+	require.NoError(t, err)
+	c, err = rampart.Compile(f, map[string]*rampart.Matcher{"holdout": over})
+	require.NoError(t, err)
+	d = c.Decide(&rampart.Subject{Key: keyWith(true, true, true)})
+	require.True(t, d.On, "a segment that was removed holds nobody out any more")
+}
+
 func TestTheOrderOfQuestions(t *testing.T) {
 	c, err := rampart.Compile(layered(), heldOut(t, 500))
 	require.NoError(t, err)

@@ -61,6 +61,17 @@ func (p Plan) HeldOut(segments []Segment) (out []Rule) {
 	return out
 }
 
+// CheckHoldout refuses a plan that holds out a segment which is not there: a launch
+// would expose whoever is meant.
+func (p Plan) CheckHoldout(segments []Segment) error {
+	if p.Holdout == "" || p.Holdout == NoHoldout ||
+		slices.ContainsFunc(segments, func(s Segment) bool { return s.Name == p.Holdout && !s.Removed }) {
+		return nil
+	}
+	return Errorf(Refused, "%s is to hold out segment %s, which is not there", p.Flag, p.Holdout).
+		WithHint("make it first: rampart segment apply FILE; rampart segment list shows what there is")
+}
+
 // A Profile is a ready-made list of stages.
 type Profile string
 

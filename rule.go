@@ -58,7 +58,7 @@ type matcher struct {
 }
 
 // compileRules refuses what it cannot evaluate. A segment that is not there matches
-// nobody.
+// nobody, which exposes nobody where rules include, or say who is eligible.
 func compileRules(rules []Rule, segments map[string]*Matcher) ([]matcher, error) {
 	var out []matcher
 	for i, r := range rules {

@@ -34,7 +34,7 @@ func TestALaunchHoldsOutWhomItsEnvironmentDoes(t *testing.T) {
 			r := newRig(t)
 			for _, g := range []rampart.Segment{
 				{Name: "holdout-2027", Holdout: true, Rules: []rampart.Rule{{Share: &rampart.Share{To: 500}}}},
-				{Name: "internal", Keys: []string{"ann"}}, {Name: "holdout-2026", Holdout: true},
+				{Name: "internal", Keys: []string{"ann"}}, {Name: "holdout-2026", Holdout: true}, {Name: "patients", Keys: []string{"pat"}},
 			} {
 				_, err := r.Store.PutSegment(t.Context(), g, "ann", "")
 				require.NoError(t, err)
@@ -48,6 +48,20 @@ func TestALaunchHoldsOutWhomItsEnvironmentDoes(t *testing.T) {
 			require.Equal(t, tc.want, e.Flag.Except)
 		})
 	}
+}
+
+// A segment that is not there matches nobody, so whoever is to be held out by it would be
+// exposed, for as long as the launch and its flag live.
+func TestALaunchIsRefusedWhereWhomItHoldsOutIsNotThere(t *testing.T) {
+	r := newRig(t)
+	r.plan.Holdout = "patients"
+	_, err := r.acquire()
+	require.ErrorContains(t, err, "checkout-v2 is to hold out segment patients, which is not there")
+	require.Equal(t, own, r.flag().Owner, "the pen was not taken")
+	_, err = r.Store.PutSegment(t.Context(), rampart.Segment{Name: "patients", Keys: []string{"pat"}}, "ann", "")
+	require.NoError(t, err)
+	_, err = r.acquire()
+	require.NoError(t, err)
 }
 
 // A flag may have been made for another unit than its plan buckets by. It is the plan's

@@ -35,7 +35,8 @@ type Acquired struct {
 // Acquire checks the plan once more, because whoever starts a launch past the
 // command line is to be told the same, and takes the pen. It is refused while the
 // flag is killed, while another launch holds it, while it is exposed above the plan's
-// first step, and while another flag has one of its slots of a layer.
+// first step, while another flag has one of its slots of a layer, and where the segment
+// that it is to hold out is not there.
 //
 // Whom the launch leaves out is written with the pen: its slots, and the holdouts of
 // the environment as they are named now. It keeps them to its end.
@@ -65,6 +66,9 @@ func (a *Activities) Acquire(ctx context.Context, in AcquireInput) (Acquired, er
 	segments, err := a.Store.Segments(ctx)
 	if err != nil {
 		return Acquired{}, err
+	}
+	if err := plan.CheckHoldout(segments); err != nil {
+		return Acquired{}, refused(err)
 	}
 	got, err := a.Store.Acquire(ctx, flagstore.AcquireInput{
 		Flag: plan.Flag, Owner: in.Owner, At: in.At, By: in.By, Reason: "launch",

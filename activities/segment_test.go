@@ -17,6 +17,7 @@ type segmentsOf struct {
 	w     *world
 	meant map[string]rampart.Segment
 	asked []string
+	after int  // flags that had been restored when the last was asked
 	deaf  bool // they do not answer
 }
 
@@ -31,7 +32,7 @@ func (s *segmentsOf) SegmentsMeant(context.Context) (map[string]string, error) {
 func (s *segmentsOf) RestoreSegment(ctx context.Context, name, why string) error {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	s.asked = append(s.asked, name)
+	s.asked, s.after = append(s.asked, name), len(s.w.restored)
 	if s.deaf {
 		return errors.New("nobody answers")
 	}
@@ -155,6 +156,7 @@ func TestAnEmptiedStoreGetsItsSegmentsBackBeforeItsEpoch(t *testing.T) {
 	_, err := w.pass()
 	require.ErrorContains(t, err, "restore segment internal: nobody answers")
 	require.Len(t, w.restored, 1, "the flag is restored all the same")
+	require.Zero(t, s.after, "and not before whom it may hold out")
 	meta, err := w.Store.Meta(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, meta.Epoch)

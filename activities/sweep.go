@@ -173,8 +173,10 @@ const restoring = 20
 // restoreAll has every flag's workflow write its intent, and every segment's. A flag
 // under a launch is written by the launch itself, whose watch finds the loss. One that
 // does not answer keeps the store without an epoch, but no other from coming back.
-// Flags come first, because with them come their kills.
+// Segments come first: who is held out by one must not be exposed by a flag that is back
+// before it.
 func (a *Activities) restoreAll(ctx context.Context, seen *Swept, why string) (string, error) {
+	segments, unsaid := a.restoreSegments(ctx, seen, why)
 	names, err := a.Workflows.Flags(ctx)
 	if err != nil {
 		return "", err
@@ -183,8 +185,7 @@ func (a *Activities) restoreAll(ctx context.Context, seen *Swept, why string) (s
 	if failed != nil {
 		failed = fmt.Errorf("restore %w", failed)
 	}
-	segments, err := a.restoreSegments(ctx, seen, why)
-	if err := errors.Join(failed, err); err != nil {
+	if err := errors.Join(failed, unsaid); err != nil {
 		return "", err
 	}
 	if err := a.Store.RestoreMeta(ctx, a.Namespace); err != nil { // which leaves an epoch alone

@@ -96,7 +96,7 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, in Launching)
 		}
 		return err
 	}
-	if err := s.mayClaim(ctx, plan); err != nil {
+	if err := s.mayLeaveOut(ctx, plan); err != nil {
 		return err
 	}
 	first := plan.Stages[plan.StageOf(in.From)].Steps[0].Percent
@@ -120,8 +120,18 @@ func (s *Starter) mayStart(ctx context.Context, plan rampart.Plan, in Launching)
 	return s.mayRelaunch(ctx, plan, in.From)
 }
 
-// mayClaim refuses slots of a layer that another flag has.
-func (s *Starter) mayClaim(ctx context.Context, plan rampart.Plan) error {
+// mayLeaveOut refuses slots of a layer that another flag has, and a holdout that is not
+// there.
+func (s *Starter) mayLeaveOut(ctx context.Context, plan rampart.Plan) error {
+	if plan.Holdout != "" {
+		segments, err := s.Store.Segments(ctx)
+		if err != nil {
+			return err
+		}
+		if err := plan.CheckHoldout(segments); err != nil {
+			return err
+		}
+	}
 	flag := plan.NewFlag()
 	flag.Layer = plan.Layer
 	return s.Store.Conflict(ctx, flag)

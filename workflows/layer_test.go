@@ -18,8 +18,16 @@ func layered() rampart.Plan {
 	return p
 }
 
+// newLayeredRig is a rig whose store has whom the plan holds out.
+func newLayeredRig(t *testing.T, plan rampart.Plan) *rig {
+	r := newRig(t, plan)
+	_, err := r.store.PutSegment(t.Context(), rampart.Segment{Name: "patients", Keys: []string{"pat"}}, "ann", "")
+	require.NoError(t, err)
+	return r
+}
+
 func TestALayerLastsUntilTheFinishAndAHoldoutBeyondIt(t *testing.T) {
-	r := newRig(t, layered())
+	r := newLayeredRig(t, layered())
 	var ramp, bake rampart.Flag
 	r.at(3*day, func() { ramp = r.flag().Flag })
 	r.at(7*day+12*time.Hour, func() { bake = r.flag().Flag })
@@ -39,7 +47,7 @@ func TestALayerLastsUntilTheFinishAndAHoldoutBeyondIt(t *testing.T) {
 }
 
 func TestATurningBackFreesTheSlots(t *testing.T) {
-	r := newRig(t, layered())
+	r := newLayeredRig(t, layered())
 	r.at(3*day, func() { r.SignalWorkflow(rampart.SignalKill, "enough") })
 	_, err := r.walk()
 	require.NoError(t, err)
@@ -70,7 +78,7 @@ func TestAStepBackOutOfTheBakeClaimsItsSlotsAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plan := layered()
 			plan.Gates[0].OnBreach = &rampart.Policy{Action: rampart.ActStepBack, CoolDown: rampart.Duration(12 * time.Hour), Attempts: 1}
-			r := newRig(t, plan)
+			r := newLayeredRig(t, plan)
 			r.breaks(rampart.Full, 1)
 			breaks, bakes := r.metric, false
 			r.metric = func(query string, at time.Time) (float64, error) {
@@ -98,7 +106,7 @@ func TestAStepBackOutOfTheBakeClaimsItsSlotsAgain(t *testing.T) {
 func TestALaunchWhoseLostSlotsAreAnothersIsTurnedBack(t *testing.T) {
 	for name, another := range map[string]bool{"another's": true, "still free": false} {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, layered())
+			r := newLayeredRig(t, layered())
 			var later flagstore.Entry
 			r.at(3*day, func() {
 				require.NoError(t, r.redis.Client().FlushAll(t.Context()).Err())

@@ -124,7 +124,6 @@ func (a *app) goWhere(plan rampart.Plan) {
 // rulesIn returns who a plan speaks of, its defaults included.
 func rulesIn(plan rampart.Plan) [][]rampart.Rule {
 	var all [][]rampart.Rule
-	all = append(all, plan.HeldOut(nil))
 	for _, stage := range plan.WithDefaults().Stages {
 		all = append(all, stage.Include, stage.Where)
 	}
