@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -134,6 +135,40 @@ func TestGrants(t *testing.T) {
 	after, err := grants.Of(server)
 	require.NoError(t, err)
 	require.Same(t, before, after)
+}
+
+func TestAFileThatIsBeingWrittenEndsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, kept, err := access.New(access.Token{Name: "checkout", Kind: access.Server, Environment: production})
+		require.NoError(t, err)
+		f := file{t, filepath.Join(t.TempDir(), "tokens")}
+		f.write(kept)
+		grants, err := access.Open(access.Options{Environment: production, File: f.name, Log: zap.NewNop()})
+		require.NoError(t, err)
+		go grants.Keep(t.Context())
+		grant, err := grants.Named("checkout")
+		require.NoError(t, err)
+		ended := func() bool {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			select {
+			case <-grant.Ended():
+				return true
+			default:
+				return false
+			}
+		}
+		require.False(t, ended())
+		for range 3 {
+			f.replace("") // as by a redirection, before the first line is there
+			require.False(t, ended())
+			f.write(kept)
+			require.False(t, ended())
+		}
+		f.replace("")
+		require.False(t, ended())
+		require.True(t, ended(), "it stays so: the token is taken back")
+	})
 }
 
 func TestWithoutAFileEverybodyMayAsk(t *testing.T) {

@@ -45,7 +45,8 @@ type Grants struct {
 	byName atomic.Pointer[map[string]*Grant]
 
 	mu   sync.Mutex // one reads the file
-	text []byte     // of the file as it was last read
+	text []byte     // of the file that is in force
+	next []byte     // as it was last read, where that is another
 }
 
 // Open reads the tokens for the first time. A mistake in the file is an error.
@@ -63,7 +64,8 @@ func Open(o Options) (*Grants, error) {
 	return g, err
 }
 
-// rereadEvery is how soon a token that was taken out of the file is refused.
+// rereadEvery is how often the file is read. A token that was taken out is refused at the
+// second time.
 const rereadEvery = time.Second
 
 // Keep reads the file again whenever it has changed, until the context ends. While
@@ -97,13 +99,20 @@ func (g *Grants) reread() (news bool, err error) {
 	defer g.mu.Unlock()
 	text, err := readFile(g.options.File)
 	if err != nil || g.text != nil && bytes.Equal(text, g.text) {
+		g.next = nil
 		return false, err
+	}
+	// Somebody may be writing it: half a file, or none of it yet, is without mistakes too,
+	// and would end what others have opened.
+	if g.text != nil && (g.next == nil || !bytes.Equal(text, g.next)) {
+		g.next = text
+		return false, nil
 	}
 	tokens, err := Parse(g.options.File, text)
 	if err != nil {
 		return false, err
 	}
-	g.text = append([]byte{}, text...)
+	g.text, g.next = text, nil
 	g.use(tokens)
 	return true, nil
 }
