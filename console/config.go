@@ -14,6 +14,7 @@ import (
 	"github.com/rampart-dev/rampart/console/access"
 	"github.com/rampart-dev/rampart/console/ofrep"
 	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/internal/listen"
 	"github.com/rampart-dev/rampart/internal/logs"
 	"github.com/rampart-dev/rampart/internal/settings"
 )
@@ -65,7 +66,7 @@ func (c *Config) Bind(fs *pflag.FlagSet) { c.mistake = settings.Bind(fs, c.Setti
 // Settings sets the console's own fields to their defaults and returns how each of
 // them can be told.
 func (c *Config) Settings() []settings.Setting {
-	return []settings.Setting{
+	return append([]settings.Setting{
 		{Flag: "listen", Env: "RAMPART_CONSOLE_LISTEN", Value: settings.Text(&c.Listen, DefaultListen),
 			Meaning: "host:port of OFREP, /healthz and /readyz; port 0 is any free one; beyond loopback only with tokens"},
 		{Flag: "metrics-listen", Env: "RAMPART_CONSOLE_METRICS", Value: settings.Text(&c.Metrics, DefaultMetrics),
@@ -112,11 +113,7 @@ func (c *Config) Settings() []settings.Setting {
 			Meaning: "how long requests under way may take to end at a stop"},
 		{Flag: "access-log", Env: "RAMPART_CONSOLE_ACCESS_LOG", Value: settings.Switch(&c.AccessLog),
 			Meaning: "log every request, without its body, its address and its query"},
-		{Flag: "log-format", Env: "RAMPART_LOG_FORMAT", Value: settings.Text(&c.LogFormat, logs.JSON),
-			Meaning: "json or console"},
-		{Flag: "log-level", Env: "RAMPART_LOG_LEVEL", Value: settings.Text(&c.LogLevel, "info"),
-			Meaning: "debug, info, warn or error"},
-	}
+	}, logs.Settings(&c.LogFormat, &c.LogLevel)...)
 }
 
 // Validate returns everything that is wrong with the configuration, as far as it can
@@ -143,10 +140,10 @@ func (c *Config) Validate() error {
 }
 
 func (c *Config) address(flag, address string) error {
-	if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
-		return rampart.Errorf(rampart.Invalid, "%s: cannot listen on %q", flag, address).WithHint("write host:port, such as %s", DefaultListen)
+	if address == "" {
+		return nil
 	}
-	return nil
+	return listen.Check(flag, address, DefaultListen)
 }
 
 // exposed refuses to answer the network without asking who is there.
@@ -158,15 +155,10 @@ func (c *Config) exposed(flag, address string) error {
 	return nil
 }
 
-// loopback reports whether an address is of this machine alone. A name is not looked
-// up: what it means may change.
+// loopback reports whether an address is of this machine alone.
 func loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && listen.Loopback(host)
 }
 
 // origins returns the origins as browsers send them.

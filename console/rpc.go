@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/tap"
 
-	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/listen"
 )
 
 // rpcServer is the listener of gRPC.
@@ -25,10 +25,9 @@ type rpcServer struct {
 const rpcConnections = 2048
 
 func (s *console) listenRPC(certs *tls.Config) error {
-	l, err := net.Listen("tcp", s.config.Flagd)
+	l, err := listen.On("tcp", s.config.Flagd, "--flagd")
 	if err != nil {
-		return rampart.Errorf(rampart.Invalid, "cannot listen").Because(err).
-			WithHint("name another address with --flagd; port 0 is any free one")
+		return err
 	}
 	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(64 << 10), grpc.MaxConcurrentStreams(16), grpc.MaxHeaderListSize(16 << 10),

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/netutil"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/listen"
 	"github.com/rampart-dev/rampart/internal/replace"
 )
 
@@ -52,10 +53,9 @@ func (s *console) listen() error {
 }
 
 func (s *console) listenOn(name, address, flag string, most int) error {
-	l, err := net.Listen("tcp", address)
+	l, err := listen.On("tcp", address, flag)
 	if err != nil {
-		return rampart.Errorf(rampart.Invalid, "cannot listen").Because(err).
-			WithHint("name another address with %s; port 0 is any free one", flag)
+		return err
 	}
 	s.servers = append(s.servers, &server{name: name, listener: netutil.LimitListener(l, most), http: http.Server{
 		ReadHeaderTimeout: 5 * time.Second,

@@ -1,8 +1,8 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
-	"net"
 	"net/url"
 	"time"
 
@@ -11,6 +11,7 @@ import (
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/flagstore"
+	"github.com/rampart-dev/rampart/internal/listen"
 	"github.com/rampart-dev/rampart/internal/logs"
 	"github.com/rampart-dev/rampart/internal/settings"
 )
@@ -49,7 +50,7 @@ func (c *Config) Bind(fs *pflag.FlagSet) { c.mistake = settings.Bind(fs, c.Setti
 // Settings sets the relay's own fields to their defaults and returns how each of them can
 // be told.
 func (c *Config) Settings() []settings.Setting {
-	return []settings.Setting{
+	return append([]settings.Setting{
 		{Flag: "listen", Env: "RAMPART_RELAY_LISTEN", Value: settings.Text(&c.Listen, DefaultListen),
 			Meaning: "where readers follow: unix:///path of a socket, or http://127.0.0.1:port; never beyond this machine"},
 		{Flag: "metrics-listen", Env: "RAMPART_RELAY_METRICS", Value: settings.Text(&c.Metrics, DefaultMetrics),
@@ -60,11 +61,16 @@ func (c *Config) Settings() []settings.Setting {
 			Meaning: "file that keeps the last state, for a start while the flag store is away"},
 		{Flag: "stop-timeout", Env: "RAMPART_RELAY_STOP_TIMEOUT", Value: settings.Span(&c.StopTimeout, 5*time.Second),
 			Meaning: "how long requests under way may take to end at a stop"},
-		{Flag: "log-format", Env: "RAMPART_LOG_FORMAT", Value: settings.Text(&c.LogFormat, logs.JSON),
-			Meaning: "json or console"},
-		{Flag: "log-level", Env: "RAMPART_LOG_LEVEL", Value: settings.Text(&c.LogLevel, "info"),
-			Meaning: "debug, info, warn or error"},
-	}
+	}, logs.Settings(&c.LogFormat, &c.LogLevel)...)
+}
+
+func (c Config) withDefaults() Config {
+	var usual Config
+	usual.Settings()
+	c.Listen, c.Metrics = cmp.Or(c.Listen, usual.Listen), cmp.Or(c.Metrics, usual.Metrics)
+	c.Readers, c.StopTimeout = cmp.Or(c.Readers, usual.Readers), cmp.Or(c.StopTimeout, usual.StopTimeout)
+	c.LogLevel = cmp.Or(c.LogLevel, usual.LogLevel)
+	return c
 }
 
 // Validate returns everything that is wrong with the configuration, as far as it can be
@@ -72,9 +78,8 @@ func (c *Config) Settings() []settings.Setting {
 func (c *Config) Validate() error {
 	_, _, err := c.address()
 	errs := []error{c.mistake, err}
-	if _, _, err := net.SplitHostPort(c.Metrics); c.Metrics != off && err != nil {
-		errs = append(errs, rampart.Errorf(rampart.Invalid, "--metrics-listen: cannot listen on %q", c.Metrics).
-			WithHint("write host:port, such as %s, or off", DefaultMetrics))
+	if c.Metrics != off {
+		errs = append(errs, listen.Check("--metrics-listen", c.Metrics, DefaultMetrics+", or off"))
 	}
 	return errors.Join(errs...)
 }
@@ -90,7 +95,7 @@ func (c *Config) address() (network, address string, err error) {
 		return "", "", rampart.Errorf(rampart.Invalid, "--listen: cannot listen on %q", c.Listen).
 			WithHint("write %s, or http://127.0.0.1:8090", DefaultListen)
 	}
-	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !listen.Loopback(u.Hostname()) {
 		return "", "", rampart.Errorf(rampart.Refused, "--listen: the relay would tell everybody who reaches %s every flag", u.Host).
 			WithHint("listen on a unix socket or on 127.0.0.1; browsers and other machines ask rampart console")
 	}

@@ -331,6 +331,9 @@ func TestRelaySaysWhatIsWrongWithItsConfiguration(t *testing.T) {
 			require.ErrorContains(t, c.Validate(), tt.want)
 		})
 	}
+	err := relay.Run(t.Context(), relay.Config{Metrics: "here", Log: zap.NewNop()})
+	require.ErrorContains(t, err, "--metrics-listen")
+	require.NotContains(t, err.Error(), "--listen:", "what is not said is as usual")
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.ErrorContains(t, relay.Run(t.Context(), relay.Config{Listen: "unix://" + file, Metrics: "off", Log: zap.NewNop()}), "is no socket")
@@ -339,7 +342,7 @@ func TestRelaySaysWhatIsWrongWithItsConfiguration(t *testing.T) {
 		_, err := relayed.Dial(address, production)
 		require.ErrorContains(t, err, "is no address of a relay", address)
 	}
-	_, err := client.Open(t.Context(), client.Options{Environment: production, Redis: "redis://127.0.0.1:1", Relay: relay.DefaultListen})
+	_, err = client.Open(t.Context(), client.Options{Environment: production, Redis: "redis://127.0.0.1:1", Relay: relay.DefaultListen})
 	require.ErrorContains(t, err, "both a flag store and a relay")
 }
 

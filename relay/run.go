@@ -18,12 +18,14 @@ import (
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/client"
+	"github.com/rampart-dev/rampart/internal/listen"
 	"github.com/rampart-dev/rampart/internal/logs"
 )
 
 // Run relays until the context ends, and then returns nil. Every other ending is an error,
 // of kind Invalid or Refused where the configuration is wrong.
 func Run(ctx context.Context, c Config) error {
+	c = c.withDefaults()
 	if err := c.Validate(); err != nil {
 		return err
 	}
@@ -63,21 +65,24 @@ func (c *Config) listen() ([]net.Listener, error) {
 			return nil, err
 		}
 	}
-	l, err := net.Listen(network, address)
-	if err == nil && network == "unix" {
-		err = os.Chmod(address, 0o660) // #nosec G302 -- the group's services follow it
-	}
+	l, err := listen.On(network, address, "--listen")
 	if err != nil {
-		return nil, rampart.Errorf(rampart.Invalid, "cannot listen").Because(err).WithHint("name another address with --listen")
+		return nil, err
+	}
+	if network == "unix" {
+		if err := os.Chmod(address, 0o660); err != nil { // #nosec G302 -- the group's services follow it
+			_ = l.Close()
+			return nil, rampart.Errorf(rampart.Invalid, "cannot listen").Because(err).WithHint("name another address with --listen")
+		}
 	}
 	all := []net.Listener{netutil.LimitListener(l, 4*c.Readers+64)} // a stream, and questions beside it
 	if c.Metrics == off {
 		return all, nil
 	}
-	m, err := net.Listen("tcp", c.Metrics)
+	m, err := listen.On("tcp", c.Metrics, "--metrics-listen, or off")
 	if err != nil {
 		_ = l.Close()
-		return nil, rampart.Errorf(rampart.Invalid, "cannot listen").Because(err).WithHint("name another address with --metrics-listen, or off")
+		return nil, err
 	}
 	return append(all, netutil.LimitListener(m, 64)), nil
 }

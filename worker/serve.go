@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/listen"
 	"github.com/rampart-dev/rampart/internal/replace"
 )
 
@@ -25,10 +25,9 @@ type server struct {
 
 // listen starts to serve health, readiness and metrics.
 func (p *process) listen() (*server, error) {
-	l, err := net.Listen("tcp", p.config.Listen)
+	l, err := listen.On("tcp", p.config.Listen, "--listen or RAMPART_LISTEN")
 	if err != nil {
-		return nil, rampart.Errorf(rampart.Invalid, "cannot listen").
-			WithHint("name another address with --listen or RAMPART_LISTEN; port 0 is any free one").Because(err)
+		return nil, err
 	}
 	s := &server{failed: make(chan error, 1), file: p.config.AddressFile, http: http.Server{
 		Handler:           p.handler(),

@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/rampart-dev/rampart"
+	"github.com/rampart-dev/rampart/internal/settings"
 )
 
 // The formats of the log.
@@ -13,6 +14,14 @@ const (
 	JSON    = "json"
 	Console = "console"
 )
+
+// Settings returns how the format and the level can be told.
+func Settings(format, level *string) []settings.Setting {
+	return []settings.Setting{
+		{Flag: "log-format", Env: "RAMPART_LOG_FORMAT", Value: settings.Text(format, JSON), Meaning: "json or console"},
+		{Flag: "log-level", Env: "RAMPART_LOG_LEVEL", Value: settings.Text(level, "info"), Meaning: "debug, info, warn or error"},
+	}
+}
 
 // New returns a log on stderr.
 func New(format, level string) (*zap.Logger, error) {
