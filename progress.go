@@ -24,7 +24,8 @@ type Progress struct {
 	StepName    string  `json:"stepName,omitempty"`
 	Looks       int64   `json:"looks,omitempty"` // at the gates, so far
 	Exposure    Percent `json:"exposure"`
-	Version     int64   `json:"version"` // of the flag, as last acknowledged
+	HighWater   Percent `json:"highWater,omitempty"` // the highest that its salt ever had; units from there on were never on
+	Version     int64   `json:"version"`             // of the flag, as last acknowledged
 	Killed      *Kill   `json:"killed,omitempty"`
 	From        Phase   `json:"from,omitempty"`    // of a relaunch: the phase that it began with
 	Attempt     int     `json:"attempt,omitempty"` // how often it has stepped back

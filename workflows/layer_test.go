@@ -29,7 +29,10 @@ func newLayeredRig(t *testing.T, plan rampart.Plan) *rig {
 func TestALayerLastsUntilTheFinishAndAHoldoutBeyondIt(t *testing.T) {
 	r := newLayeredRig(t, layered())
 	var ramp, bake rampart.Flag
-	r.at(3*day, func() { ramp = r.flag().Flag })
+	r.at(3*day, func() {
+		ramp = r.flag().Flag
+		require.Equal(t, rampart.Percent(5000), r.progress().HighWater)
+	})
 	r.at(7*day+12*time.Hour, func() { bake = r.flag().Flag })
 	out, err := r.walk()
 	require.NoError(t, err)

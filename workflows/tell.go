@@ -175,7 +175,7 @@ func (l *launch) progress() rampart.Progress {
 		StartedBy: l.startedBy, StartedAt: l.startedAt.UnixMilli(), Source: l.source, Plan: l.plan, Revision: 1 + l.revised,
 		Entered: l.entered(), From: l.from, Attempt: l.backs, Retries: l.retries,
 		State: l.state, WaitingFor: l.waitingFor, Note: l.note, Phase: l.phase, Step: l.step, StepName: l.stepName(), Looks: l.memory.Looks,
-		Exposure: l.flag.Exposure, Version: l.acknowledged, Killed: l.killed, Run: l.runID, Baking: l.baking,
+		Exposure: l.flag.Exposure, HighWater: l.flag.HighWater, Version: l.acknowledged, Killed: l.killed, Run: l.runID, Baking: l.baking,
 		Held: l.held, Hold: l.holdNow(), Approvals: l.approved, Missing: l.missing(), Asking: l.askedPhase(),
 		Story: l.story, Parachute: l.parachute, Outcome: l.outcome, Trust: l.trust, Warnings: l.warnings, Notices: l.notices,
 		Mismatch: l.mismatch, Decision: l.decision, Extended: l.extended,

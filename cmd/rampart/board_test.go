@@ -120,6 +120,7 @@ func TestBoard(t *testing.T) {
 	writeLines(&got, background(ramping(func(p *rampart.Progress) {
 		p.Approvals = []rampart.Approval{{Phase: rampart.MaxPowerRamp, By: "eve@example.com", Group: "product", At: ago(time.Hour)}}
 		p.Killed = &rampart.Kill{By: "ann", Reason: "fire"}
+		p.Plan.Layer, p.HighWater = &rampart.Layer{Name: "checkout-page", From: 1000, To: 7000}, 5000
 		p.Notices = []rampart.NoticeSent{{At: ago(time.Hour), Channel: "releases"}, {At: ago(time.Hour), Channel: "pager", Error: "no such channel"}}
 	}), "http://localhost:8233/w", now, true))
 	golden(t, "board.txt", got.String())

@@ -90,6 +90,13 @@ func background(p rampart.Progress, url string, now time.Time, whole bool) []str
 	if p.Trust == rampart.TrustPayload {
 		add("trust", "payload: names are believed as they are written")
 	}
+	if p.Plan.Layer != nil {
+		add("layer", "%s", p.Plan.Layer)
+	}
+	// An older worker does not tell, so only of what is not clean anything is known.
+	if f := (rampart.Flag{Exposure: p.Exposure, HighWater: p.HighWater}); !f.Holdout().Clean && !ended(p) {
+		add("holdout", "%s", holdoutOf(f))
+	}
 	if r := p.Parachute; r != nil {
 		add("parachute", "%d of %d readers confirmed in %d ms", r.Confirmed, r.Readers, r.Millis)
 	}
