@@ -324,3 +324,45 @@ func TestWhoeverHasNoTokenIsNotWaitedFor(t *testing.T) {
 		}
 	}
 }
+
+// What a token may not see wakes none of its providers, and is said to none of them.
+func TestProviderOfAFewFlagsHearsOfThemAlone(t *testing.T) {
+	store, reach, _ := openStore(t)
+	put(t, store, "checkout-v2", 1, rampart.Full)
+	put(t, store, "hidden", 1, rampart.Full)
+	file, secrets := tokenFile(t, access.Token{Name: "java", Kind: access.Server, Environment: production, Flags: []string{"checkout-v2"}})
+	c := start(t, console.Config{Store: reach, Tokens: file, Flagd: "127.0.0.1:0"})
+	conn, err := grpc.NewClient(c.addr["flagd"], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	provider := syncv1grpc.NewFlagSyncServiceClient(conn)
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "x-api-key", secrets["java"])
+	require.Eventually(t, func() bool {
+		_, err := provider.FetchAllFlags(ctx, &syncv1.FetchAllFlagsRequest{}, grpc.WaitForReady(true))
+		return err == nil
+	}, patience, tick)
+	var streams []grpc.ServerStreamingClient[syncv1.SyncFlagsResponse]
+	says := func(what string) {
+		t.Helper()
+		for _, s := range streams {
+			got, err := s.Recv()
+			require.NoError(t, err)
+			require.Contains(t, got.GetFlagConfiguration(), what)
+			require.NotContains(t, got.GetFlagConfiguration(), "hidden")
+		}
+		all, err := provider.FetchAllFlags(ctx, &syncv1.FetchAllFlagsRequest{})
+		require.NoError(t, err)
+		require.Contains(t, all.GetFlagConfiguration(), what)
+		require.NotContains(t, all.GetFlagConfiguration(), "hidden")
+	}
+	for range 5 {
+		stream, err := provider.SyncFlags(ctx, &syncv1.SyncFlagsRequest{})
+		require.NoError(t, err)
+		streams = append(streams, stream)
+	}
+	says(`"defaultVariant":"on"`)
+	put(t, store, "hidden", 2, 0)
+	_, err = store.Kill(t.Context(), "checkout-v2", "ann@example.com", "test")
+	require.NoError(t, err)
+	says(`"defaultVariant":"off"`)
+}

@@ -49,6 +49,9 @@ type Service struct {
 type state struct {
 	text string        // empty: nothing is known yet
 	next chan struct{} // closed when there is a newer one
+
+	mu sync.Mutex
+	of map[*access.Grant]string // what tokens see that do not see all, said once for all who hold one
 }
 
 // New returns a service. It hands out changes while [Service.Keep] runs.
@@ -125,9 +128,21 @@ func (s *Service) textFor(grant *access.Grant, now *state) (string, error) {
 	if len(grant.Flags) == 0 {
 		return now.text, nil
 	}
+	now.mu.Lock()
+	defer now.mu.Unlock()
+	if text, said := now.of[grant]; said {
+		return text, nil
+	}
 	d, _ := define(s.Environment, s.Flags, grant.May)
 	text, err := json.Marshal(d)
-	return string(text), err
+	if err != nil {
+		return "", status.Error(codes.Internal, "the flags cannot be said in flagd's format")
+	}
+	if now.of == nil {
+		now.of = map[*access.Grant]string{}
+	}
+	now.of[grant] = string(text)
+	return now.of[grant], nil
 }
 
 // FetchAllFlags hands out all flags.
