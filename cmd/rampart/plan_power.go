@@ -102,6 +102,7 @@ func (a *app) ratesFor(ctx context.Context, plan rampart.Plan, s supply) (gates.
 		if rates, err = source.Rates(ctx, plan, s.like); err != nil {
 			return rates, err
 		}
+		ofItsSlots(plan.WithDefaults(), &rates)
 	case s.like != "":
 		return rates, rampart.Errorf(rampart.Invalid, "--like names a flag that a Prometheus knows").WithHint("add --against URL")
 	case s.traffic == "" && s.users == "" && len(s.rates) == 0:
@@ -110,6 +111,31 @@ func (a *app) ratesFor(ctx context.Context, plan rampart.Plan, s supply) (gates.
 	}
 	g := given{plan: plan.WithDefaults(), rates: rates}
 	return g.rates, g.take(s)
+}
+
+// ofItsSlots leaves of what another flag counted in its arms what a plan in a layer has
+// of it. Its own counters were counted in its slots.
+func ofItsSlots(plan rampart.Plan, rates *gates.Rates) {
+	width := plan.Layer.Width()
+	share := float64(width) / float64(rampart.Full)
+	others := false
+	for _, p := range placesOf(plan) {
+		rate, known := rates.Of[p.path]
+		flag, _, counted := strings.Cut(rate.From, ", ")
+		if !known || !counted || flag == plan.Flag || width == rampart.Full || p.kind == rampart.KindObjective { // which is a line for everybody
+			continue
+		}
+		others = true
+		rate.Units *= share
+		if p.kind == rampart.KindCount {
+			rate.Base *= share
+		}
+		rate.From += fmt.Sprintf(", %s of it", width)
+		rates.Of[p.path] = rate
+	}
+	if others { // units are read where the rest is
+		rates.Users *= share
+	}
 }
 
 // given is what flags say.
