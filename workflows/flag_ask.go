@@ -203,9 +203,12 @@ func (f *flag) alone(ctx workflow.Context, request func() (rampart.Flag, error))
 
 // write puts a document into the store under the flag's own pen.
 func (f *flag) write(ctx workflow.Context, verb string, doc rampart.Flag, by, reason string) (rampart.Flag, error) {
-	acknowledged, took := f.Intent.Flag.Version, false
+	acknowledged, took, clockAhead := f.Intent.Flag.Version, false, false
 	for {
-		f.Fence = max(f.Fence+1, workflow.Now(ctx).UnixMilli())
+		f.Fence++
+		if !clockAhead {
+			f.Fence = max(f.Fence, workflow.Now(ctx).UnixMilli())
+		}
 		doc.Version, doc.ChangedAt, doc.ChangedBy, doc.Reason = f.Fence, workflow.Now(ctx).UnixMilli(), by, reason
 		doc.Launch, doc.Phase, doc.Lease = "", "", 0
 		in := activities.ExposeInput{
@@ -232,6 +235,11 @@ func (f *flag) write(ctx workflow.Context, verb string, doc rampart.Flag, by, re
 			took, acknowledged = true, f.Intent.Flag.Version
 		case got.Answer == activities.Dead:
 			return doc, fmt.Errorf("%s is killed; restore it first", f.Name)
+		case got.Answer == activities.Ahead && !clockAhead && workflow.GetVersion(ctx, "write-ahead", workflow.DefaultVersion, 1) > 0:
+			// As a launch does. The time of a workflow never goes back, so after a jump of
+			// Temporal's clock nobody could turn the flag off for as long as it was.
+			clockAhead, f.Fence = true, got.Stored
+			continue
 		case got.Answer == activities.Ahead:
 			return doc, fmt.Errorf("%s cannot be written: %s", f.Name, got.Detail)
 		case got.Answer == activities.Lost:

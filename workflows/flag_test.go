@@ -176,6 +176,33 @@ func TestWhoKilledIsRememberedThoughTheStoreForgets(t *testing.T) {
 	require.False(t, r.flag().Kill.Killed)
 }
 
+// Temporal's clock may be ahead of the store's, or have been: the time of a workflow does
+// not go back. Whoever is to turn a flag off does not wait for that.
+func TestAClockThatIsAheadKeepsNobodyFromTurningAFlagOff(t *testing.T) {
+	r := newFlagRig(t)
+	r.SetStartTime(time.Now().Add(3 * time.Hour))
+	var made, set, off, lifted *reply
+	r.at(time.Minute, func() { made = r.create() })
+	r.at(2*time.Minute, func() {
+		f := r.plan.NewFlag()
+		f.Exposure = 2500
+		set = r.change(rampart.UpdateSet, rampart.FlagChange{Flag: f, By: "rita", Reason: "try"})
+	})
+	r.at(3*time.Minute, func() { off = r.change(rampart.UpdateDisable, rampart.Ask{By: "bo", Reason: "enough"}) })
+	r.at(4*time.Minute, func() {
+		_, err := r.store.Kill(t.Context(), r.plan.Flag, "oncall", "fire")
+		require.NoError(t, err)
+		lifted = r.change(rampart.UpdateLift, rampart.Ask{By: "ann", Reason: "mended"})
+	})
+	intent := r.live(time.Hour)
+	for _, reply := range []*reply{made, set, off, lifted} {
+		require.NoError(t, reply.err)
+	}
+	require.Zero(t, r.flag().Flag.Exposure)
+	require.Equal(t, r.flag().Flag.Version, intent.Flag.Version)
+	require.False(t, r.flag().Kill.Killed)
+}
+
 // A failover may lose the kill, and readers hold it all the same: what lifts it must be
 // later than what they have.
 func TestAKillThatTheStoreHasLostIsLiftedForGood(t *testing.T) {
