@@ -21,6 +21,8 @@ type Incoming struct {
 // What the subject lacks is filled from the baggage of a trusted caller: the key, where
 // the caller carries keys, and the id of the request. A subject without a Request
 // gets else the trace id of traceparent, or a random one, so that flags by request work.
+// Tracing is believed of everybody, so who writes the header can choose the arm of a flag
+// by request: an edge that must not let users do so gives the subject a Request.
 //
 // What a trusted caller has decided in the same request for the same subject is
 // followed, unless this replica knows a newer version of the flag, or the flag is held
@@ -139,7 +141,7 @@ func (r *Request) carries() iter.Seq[carriedAnswer] {
 			if len(decided) == maxCarried {
 				break
 			}
-			if s.unit != s.live.UnitOf(&r.subject) {
+			if !s.shared && s.unit != s.live.UnitOf(&r.subject) {
 				continue // a request of nobody's decided it for somebody, whom it will not name
 			}
 			flag := s.live.Flag()
