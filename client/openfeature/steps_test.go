@@ -100,8 +100,12 @@ func (w *world) aProvider(status string) error {
 }
 
 func (w *world) await(want openfeature.State) error {
-	for limit := time.Now().Add(patience); w.client.State() != want; time.Sleep(tick) {
-		if time.Now().After(limit) {
+	limit, looks := time.After(patience), time.NewTicker(tick)
+	defer looks.Stop()
+	for w.client.State() != want {
+		select {
+		case <-looks.C:
+		case <-limit:
 			return fmt.Errorf("the provider is %s, not %s", w.client.State(), want)
 		}
 	}
