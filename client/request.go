@@ -53,7 +53,9 @@ type seen struct {
 }
 
 // answers are those of a flag to requests about their own subject, by reason and arm.
-type answers [(int(rampart.ReasonCarried) + 1) * arms]atomic.Pointer[seen]
+type answers [int(rampart.ReasonCarried) + 1][arms]atomic.Pointer[seen]
+
+func (k *answers) of(a answer) *atomic.Pointer[seen] { return &k[a.why][a.arm] }
 
 // over stands behind the last flag that a request has decided when it ended.
 var over = new(seen)
@@ -106,6 +108,10 @@ func FromContext(ctx context.Context) *Request {
 	if b, ok := ctx.(*begun); ok {
 		return (*Request)(b)
 	}
+	return requestOf(ctx)
+}
+
+func requestOf(ctx context.Context) *Request {
 	r, _ := ctx.Value(requestKey{}).(*Request)
 	return r
 }
@@ -167,6 +173,10 @@ func (r *Request) close() bool {
 			return false
 		}
 	}
+	return r.closeMore()
+}
+
+func (r *Request) closeMore() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	was := r.ended
@@ -213,6 +223,10 @@ func (r *Request) note(l *live, a answer, s *rampart.Subject) bool {
 			return false
 		}
 	}
+	return r.noteMore(l, a, s)
+}
+
+func (r *Request) noteMore(l *live, a answer, s *rampart.Subject) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended || len(r.first)+len(r.more) >= maxSeen || slices.ContainsFunc(r.more, func(s *seen) bool { return s.flag == l.flag }) {
@@ -225,15 +239,20 @@ func (r *Request) note(l *live, a answer, s *rampart.Subject) bool {
 // seen is what is remembered. Of answers for the request's own subject there are so few
 // that each is made once.
 func (r *Request) seen(l *live, a answer, s *rampart.Subject) *seen {
+	if s == &r.subject {
+		if one := l.seen.of(a).Load(); one != nil && one.answer == a {
+			return one
+		}
+	}
+	return r.newSeen(l, a, s)
+}
+
+func (r *Request) newSeen(l *live, a answer, s *rampart.Subject) *seen {
 	if s != &r.subject {
 		return &seen{answer: a, live: l, flag: l.flag, unit: l.UnitOf(s)}
 	}
-	known := &l.seen[int(a.why)*arms+int(a.arm)]
-	one := known.Load()
-	if one == nil || one.answer != a {
-		one = &seen{answer: a, live: l, flag: l.flag, shared: true}
-		known.Store(one)
-	}
+	one := &seen{answer: a, live: l, flag: l.flag, shared: true}
+	l.seen.of(a).Store(one)
 	return one
 }
 
