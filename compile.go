@@ -7,6 +7,7 @@ import "fmt"
 type Compiled struct {
 	fixed    Reason // the same answer for everybody, unless undecided
 	split    Reason // what to say of a unit that was assigned by bucket
+	rare     bool   // it has except, where, a layer, or another unit than the user
 	unit     unit
 	exposure int // in basis points
 	shadow   int // likewise: of units that are in the on arm and served off
@@ -87,6 +88,7 @@ func (c *Compiled) compile(segments map[string]*Matcher) (err error) {
 			return fmt.Errorf("flag %s: %s: %w", f.Name, list.name, err)
 		}
 	}
+	c.rare = len(c.except) > 0 || len(c.where) > 0 || c.layer != nil || c.unit.kind != byKey
 	return nil
 }
 

@@ -97,26 +97,32 @@ func compileRule(r Rule, segments map[string]*Matcher) (matcher, error) {
 
 // matchAny reports whether one of the rules matches.
 func matchAny(rules []matcher, s *Subject) bool {
-	for i := range rules {
-		if m := &rules[i]; m.mayMatch(s) && m.match(s) {
+	for i := mayMatch(rules, s); i < len(rules); i++ {
+		if rules[i].match(s) {
 			return true
 		}
 	}
 	return false
 }
 
-// mayMatch tells without a call, and so in half the time, that a rule does not match;
-// which nearly none does.
-func (m *matcher) mayMatch(s *Subject) bool {
-	if m.attribute == "" {
-		return m.values.mayHave(s.Key)
-	}
-	for i := range s.Attributes {
-		if a := &s.Attributes[i]; len(a.Name) == len(m.attribute) && a.Name[0] == m.attribute[0] && m.values.mayHave(a.Value) {
-			return true
+// mayMatch returns the first rule that may match, or how many there are. Nearly always
+// none does, which it tells without a call and so in half the time.
+func mayMatch(rules []matcher, s *Subject) int {
+	for i := range rules {
+		m := &rules[i]
+		if m.attribute == "" {
+			if m.values.mayHave(s.Key) {
+				return i
+			}
+			continue
+		}
+		for j := range s.Attributes {
+			if a := &s.Attributes[j]; len(a.Name) == len(m.attribute) && a.Name[0] == m.attribute[0] && m.values.mayHave(a.Value) {
+				return i
+			}
 		}
 	}
-	return false
+	return len(rules)
 }
 
 // match reports whether the rule matches. A subject without the attribute matches
