@@ -46,10 +46,14 @@ func compileUnit(u Unit) (unit, error) {
 
 // of returns the key of the subject's unit, or "" where the subject lacks it.
 func (u *unit) of(s *Subject) string {
-	switch u.kind {
-	case byKey:
+	if u.kind == byKey {
 		return s.Key
-	case byRequest:
+	}
+	return u.other(s)
+}
+
+func (u *unit) other(s *Subject) string {
+	if u.kind == byRequest {
 		return s.Request
 	}
 	value, _ := s.Attribute(u.attribute)

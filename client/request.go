@@ -191,7 +191,12 @@ func (f *Flag) ask(ctx context.Context) (*live, answer) {
 	if l == nil {
 		return nil, answer{why: f.client.unknownReason()}
 	}
-	r := FromContext(ctx)
+	var r *Request
+	if b, ok := ctx.(*begun); ok { // as FromContext does, without its call
+		r = (*Request)(b)
+	} else {
+		r = requestOf(ctx)
+	}
 	a := r.answer(l)
 	if r != nil && l.counts != nil && r.note(l, a, &r.subject) && len(f.client.options.Signals.Observers) > 0 {
 		r.observe(ctx, l, a)
@@ -214,7 +219,11 @@ func (r *Request) note(l *live, a answer, s *rampart.Subject) bool {
 	for i := range r.first {
 		was := r.first[i].Load()
 		if was == nil {
-			if r.first[i].CompareAndSwap(nil, r.seen(l, a, s)) {
+			one := l.seen.of(a).Load()
+			if one == nil || one.answer != a || s != &r.subject {
+				one = r.seen(l, a, s)
+			}
+			if r.first[i].CompareAndSwap(nil, one) {
 				return true
 			}
 			was = r.first[i].Load()
@@ -237,17 +246,8 @@ func (r *Request) noteMore(l *live, a answer, s *rampart.Subject) bool {
 }
 
 // seen is what is remembered. Of answers for the request's own subject there are so few
-// that each is made once.
+// that each is made once, unless several requests make it at once.
 func (r *Request) seen(l *live, a answer, s *rampart.Subject) *seen {
-	if s == &r.subject {
-		if one := l.seen.of(a).Load(); one != nil && one.answer == a {
-			return one
-		}
-	}
-	return r.newSeen(l, a, s)
-}
-
-func (r *Request) newSeen(l *live, a answer, s *rampart.Subject) *seen {
 	if s != &r.subject {
 		return &seen{answer: a, live: l, flag: l.flag, unit: l.UnitOf(s)}
 	}
