@@ -16,6 +16,7 @@ type Compiled struct {
 	include  []matcher
 	where    []matcher
 	layer    *slots // nil: every slot is the flag's
+	looksAt  looks
 
 	off, on Value
 	flag    Flag
@@ -88,6 +89,7 @@ func (c *Compiled) compile(segments map[string]*Matcher) (err error) {
 			return fmt.Errorf("flag %s: %s: %w", f.Name, list.name, err)
 		}
 	}
+	c.looksAt = c.looks()
 	c.rare = len(c.except) > 0 || len(c.where) > 0 || c.layer != nil || c.unit.kind != byKey
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // The properties of an evaluation context, as OpenFeature calls what a flag is asked
@@ -44,9 +45,68 @@ func (s *Subject) Fill(context map[string]any) {
 			}
 		}
 	}
+	if len(objects) == 0 {
+		return
+	}
 	slices.Sort(objects)
 	for _, name := range objects { // last, so that a property that is named in full wins
 		s.fillObject(name, context[name], maxContextDepth)
+	}
+}
+
+// looks are what a flag looks at of a subject.
+type looks struct {
+	names []string // attributes, each once
+	deep  bool     // one of them may be of an object in the context
+}
+
+// looks finds what rules, the segments that they name, and units look at.
+func (c *Compiled) looks() (l looks) {
+	l.see(c.unit)
+	for _, rules := range [][]matcher{c.except, c.include, c.where} {
+		l.match(rules)
+	}
+	return l
+}
+
+func (l *looks) match(rules []matcher) {
+	for i := range rules {
+		m := &rules[i]
+		l.name(m.attribute)
+		if m.segment != nil {
+			l.match(m.segment.rules)
+		}
+		if m.share != nil {
+			l.see(m.share.unit)
+		}
+	}
+}
+
+func (l *looks) see(u unit) { l.name(u.attribute) }
+
+func (l *looks) name(name string) {
+	if name == "" || name == TargetingKey || name == RequestID || slices.Contains(l.names, name) {
+		return // the two are no attributes
+	}
+	l.names = append(l.names, name)
+	l.deep = l.deep || strings.Contains(name, ".")
+}
+
+// Fill is [Subject.Fill] with no more of the context than the flag looks at. Contexts
+// have many properties, and flags look at one or none.
+func (c *Compiled) Fill(s *Subject, context map[string]any) {
+	if c.looksAt.deep || len(c.looksAt.names) > len(context) {
+		s.Fill(context)
+		return
+	}
+	s.Key, _ = context[TargetingKey].(string)
+	s.Request, _ = context[RequestID].(string)
+	for _, name := range c.looksAt.names {
+		if property, ok := context[name]; ok {
+			if text, ok := AttributeText(property); ok {
+				s.Attributes = append(s.Attributes, Attr{Name: name, Value: text})
+			}
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/rampart-dev/rampart"
 )
@@ -89,4 +90,39 @@ func TestAContextThatContainsItselfIsFollowedSoFarOnly(t *testing.T) {
 		{Name: "user.again.plan", Value: "gold"},
 		{Name: "user.plan", Value: "gold"},
 	}, s.Attributes)
+}
+
+// What a flag does not look at changes no answer, so it need not be read.
+func TestAContextIsReadAsFarAsTheFlagLooks(t *testing.T) {
+	named := rapid.SampledFrom([]string{"plan", "region", "user.plan", "user.name.first", "user", "targetingKey", "requestId"})
+	valued := rapid.SampledFrom([]string{"gold", "eu", "1", "true"})
+	property := rapid.OneOf(
+		rapid.Just[any]("gold"), rapid.Just[any]("eu"), rapid.Just[any](1), rapid.Just[any](true), rapid.Just[any](nil),
+		rapid.Just[any](map[string]any{"plan": "gold", "name": map[string]any{"first": "eu"}}), rapid.Just[any]([]string{"gold"}),
+	)
+	rules := func(t *rapid.T, what string) (out []rampart.Rule) {
+		for range rapid.IntRange(0, 2).Draw(t, what) {
+			out = append(out, rampart.Rule{Attribute: named.Draw(t, "name"), In: []string{valued.Draw(t, "in")}})
+		}
+		return out
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		part := rampart.Rule{Share: &rampart.Share{Unit: rampart.AttributeUnit("region"), To: 5000}}
+		segment, err := rampart.CompileSegment(rampart.Segment{Format: 2, Name: "s", Rules: append(rules(t, "segment"), part)})
+		require.NoError(t, err)
+		f := rampart.Flag{
+			Format: 2, Name: "checkout-v2", HashVersion: rampart.HashVersion, Off: []byte("false"), On: []byte("true"), Exposure: 5000,
+			Unit:   rapid.SampledFrom([]rampart.Unit{rampart.User, rampart.Request, rampart.AttributeUnit("plan")}).Draw(t, "unit"),
+			Except: rules(t, "except"), Include: rules(t, "include"), Where: rules(t, "where"),
+		}
+		if rapid.Bool().Draw(t, "named") {
+			f.Include = append(f.Include, rampart.Rule{Segment: "s"})
+		}
+		c, err := rampart.Compile(f, map[string]*rampart.Matcher{"s": segment})
+		require.NoError(t, err)
+		context := rapid.MapOfN(named, property, 0, 6).Draw(t, "context")
+		whole, seen := rampart.SubjectOf(context), rampart.Subject{}
+		c.Fill(&seen, context)
+		require.Equal(t, c.Decide(&whole), c.Decide(&seen))
+	})
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"sync"
 
 	"github.com/rampart-dev/rampart"
 )
@@ -22,29 +23,90 @@ type Answer struct {
 // It is tied to the request of the context where the subject is the request's too, which
 // is told by its key; a request without a key is of whomever it is asked for. The subject
 // is not kept.
-func (c *Client) Answer(ctx context.Context, flag string, s *rampart.Subject) Answer {
-	f := c.find(flag)
-	if f == nil {
-		return Answer{Decision: c.undecided(flag)}
+func (c *Client) Answer(ctx context.Context, flag string, s *rampart.Subject) (a Answer) {
+	if a.find(c, flag) {
+		r := FromContext(ctx)
+		if s == nil {
+			s = r.Subject()
+		}
+		a.decide(ctx, r, s)
 	}
-	a := Answer{flag: f, live: f.live.Load()}
-	if a.live == nil {
-		a.Decision = c.undecided(flag)
-		f.defaulted(a.Reason)
+	return a
+}
+
+// AnswerAbout is [Client.Answer] about an evaluation context of OpenFeature, of which it
+// reads what the flag looks at. What that does not say is taken from the request that the
+// context belongs to. Of somebody else than the request's user, only the request is taken:
+// flags that bucket by request give the same answer throughout.
+func (c *Client) AnswerAbout(ctx context.Context, flag string, properties map[string]any) (a Answer) {
+	if !a.find(c, flag) {
 		return a
 	}
-	r := FromContext(ctx)
-	if s == nil {
-		s = r.Subject()
+	r, s := FromContext(ctx), subjects.Get().(*rampart.Subject)
+	a.live.Fill(s, properties)
+	if mine := r.Subject(); mine != nil {
+		complete(s, mine)
 	}
+	a.decide(ctx, r, s)
+	release(s)
+	return a
+}
+
+// find looks the flag up, and answers for one of which nothing is known.
+func (a *Answer) find(c *Client, flag string) (known bool) {
+	if a.flag = c.find(flag); a.flag == nil {
+		a.Decision = c.undecided(flag)
+		return false
+	}
+	if a.live = a.flag.live.Load(); a.live == nil {
+		a.Decision = c.undecided(flag)
+		a.flag.defaulted(a.Reason)
+		return false
+	}
+	return true
+}
+
+func (a *Answer) decide(ctx context.Context, r *Request, s *rampart.Subject) {
 	a.Decision, a.value = a.live.evaluate(s)
 	if r.serves(s) {
 		a.tie(ctx, r, s)
 	}
 	if a.value == nil {
-		f.defaulted(a.Reason)
+		a.flag.defaulted(a.Reason)
 	}
-	return a
+}
+
+// SubjectAbout returns whom an evaluation context of OpenFeature is about, completed as
+// [Client.AnswerAbout] says.
+func SubjectAbout(ctx context.Context, properties map[string]any) (s rampart.Subject) {
+	s.Fill(properties)
+	if mine := FromContext(ctx).Subject(); mine != nil {
+		complete(&s, mine)
+	}
+	return s
+}
+
+// subjects are used again, because an answer needs one only while it is decided.
+var subjects = sync.Pool{New: func() any { return new(rampart.Subject) }}
+
+// release keeps the room for attributes and nothing of what was in it.
+func release(s *rampart.Subject) {
+	clear(s.Attributes)
+	*s = rampart.Subject{Attributes: s.Attributes[:0]}
+	subjects.Put(s)
+}
+
+// complete takes from the request's subject what is not said.
+func complete(s, mine *rampart.Subject) {
+	if s.Request == "" {
+		s.Request = mine.Request
+	}
+	if s.Key == "" {
+		s.Key = mine.Key
+	}
+	if s.Key == mine.Key || mine.Key == "" {
+		s.Attributes = append(s.Attributes, mine.Attributes...)
+	}
 }
 
 // tie makes the answer one of the request: what its caller has decided is kept to, and

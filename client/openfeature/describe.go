@@ -22,11 +22,9 @@ const (
 	ReasonName  = "reason"      // in our own words: LEASE_ENDED, ...
 )
 
-// describe returns an answer's details as OpenFeature has them.
-func (p *Provider) describe(a *client.Answer) openfeature.ProviderResolutionDetail {
-	d := openfeature.ProviderResolutionDetail{
-		Reason: openfeature.Reason(a.Reason.Standard()),
-	}
+// describe fills in an answer's details as OpenFeature has them.
+func (p *Provider) describe(a *client.Answer, d *openfeature.ProviderResolutionDetail) {
+	d.Reason = openfeature.Reason(a.Reason.Standard())
 	if p.tells {
 		d.FlagMetadata = p.metadataOf(a)
 	}
@@ -36,7 +34,6 @@ func (p *Provider) describe(a *client.Answer) openfeature.ProviderResolutionDeta
 	case a.Served():
 		d.Variant = p.variantOf(a)
 	}
-	return d
 }
 
 func (p *Provider) variantOf(a *client.Answer) string {

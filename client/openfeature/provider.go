@@ -158,8 +158,7 @@ func (p *Provider) Track(ctx context.Context, event string, about openfeature.Ev
 	if key := about.TargetingKey(); key != "" {
 		properties[openfeature.TargetingKey] = key
 	}
-	var s rampart.Subject
-	subjectOf(&s, client.FromContext(ctx), properties)
+	s := client.SubjectAbout(ctx, properties)
 	if s.Key == "" && s.Request == "" && len(s.Attributes) == 0 {
 		flags.Track(ctx, nil, event, details.Value()) // which says that nobody is known
 		return

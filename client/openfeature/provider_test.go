@@ -107,10 +107,13 @@ func TestNoPanicReachesTheCaller(t *testing.T) {
 	require.Contains(t, d.ResolutionDetail().ErrorMessage, "mine")
 
 	hostile := map[string]any{"text": panics{}, "chan": make(chan int), "nil": (*panics)(nil), "func": func() {}}
-	p = provider.New(openClient(t, f), provider.Options{})
-	d = p.BooleanEvaluation(t.Context(), "checkout-v2", false, hostile)
+	looking := newFlag("looking", 1, "false", "true", rampart.Full)
+	looking.Include = []rampart.Rule{{Attribute: "text", In: []string{"a"}}}
+	p = provider.New(openClient(t, newFeed(looking, newFlag("checkout-v2", 1, "false", "true", rampart.Full))), provider.Options{})
+	d = p.BooleanEvaluation(t.Context(), "looking", false, hostile)
 	require.False(t, d.Value)
 	require.Equal(t, openfeature.GeneralCode, d.ResolutionDetail().ErrorCode)
+	require.True(t, p.BooleanEvaluation(t.Context(), "checkout-v2", false, hostile).Value, "it looks at none of them")
 	var nobody context.Context
 	require.True(t, p.BooleanEvaluation(nobody, "checkout-v2", false, nil).Value)
 	p.Track(nobody, "bought", openfeature.NewEvaluationContext("ann", hostile), openfeature.TrackingEventDetails{})

@@ -5,16 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sync"
 
 	"github.com/open-feature/go-sdk/openfeature"
 
 	"github.com/rampart-dev/rampart"
 	"github.com/rampart-dev/rampart/client"
 )
-
-// subjects are used again, because an evaluation needs one only while it decides.
-var subjects = sync.Pool{New: func() any { return new(rampart.Subject) }}
 
 // resolve answers for a flag, read as a type. The caller's default stands wherever the
 // flag has no value of that type for the subject, and a panic, which only code of the
@@ -35,43 +31,12 @@ func resolve[T any](ctx context.Context, p *Provider, flag string, def T, flat o
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	s := subjects.Get().(*rampart.Subject)
-	subjectOf(s, client.FromContext(ctx), flat)
-	a := flags.Answer(ctx, flag, s)
-	release(s)
+	a := flags.AnswerAbout(ctx, flag, flat)
 	if v, ok := client.Read(&a, as); ok {
 		r.Value = v
 	}
-	r.ProviderResolutionDetail = p.describe(&a)
+	p.describe(&a, &r.ProviderResolutionDetail)
 	return r
-}
-
-// subjectOf makes the subject that an evaluation is about, from its evaluation context
-// and, where it says nothing, from the request that it belongs to. Of somebody else
-// than the request's user, only the request is taken: flags that bucket by request
-// give the same answer throughout.
-func subjectOf(s *rampart.Subject, r *client.Request, properties map[string]any) {
-	s.Fill(properties)
-	mine := r.Subject()
-	if mine == nil {
-		return
-	}
-	if s.Request == "" {
-		s.Request = mine.Request
-	}
-	if s.Key == "" {
-		s.Key = mine.Key
-	}
-	if s.Key == mine.Key || mine.Key == "" {
-		s.Attributes = append(s.Attributes, mine.Attributes...)
-	}
-}
-
-// release keeps the room for attributes and nothing of what was in it.
-func release(s *rampart.Subject) {
-	clear(s.Attributes)
-	*s = rampart.Subject{Attributes: s.Attributes[:0]}
-	subjects.Put(s)
 }
 
 // object reads a value that has parts.
