@@ -146,6 +146,7 @@ func (a *Activities) Expose(ctx context.Context, in ExposeInput) (Exposed, error
 	ack, err := a.Store.Put(ctx, flagstore.Write{
 		Flag: in.Flag, Pen: in.Pen, Acknowledged: in.Acknowledged,
 		Verb: in.Verb, By: in.By, Reason: in.Reason, Lease: in.Lease.D(), NewOwner: in.NewOwner, Confirm: in.Confirm, Claims: in.Claims,
+		Raises: in.Verb == "expose" || in.Verb == "set" && in.Acknowledged == 0,
 	})
 	answer, failed := answerTo(err)
 	switch {

@@ -1,6 +1,8 @@
 package activities_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -128,6 +130,62 @@ func TestALaunchTakesItsPenBackFromTheFlagsWorkflowOnly(t *testing.T) {
 	got, err = r.Retake(t.Context(), activities.RetakeInput{Baseline: base, Owner: launch, At: 300})
 	require.NoError(t, err)
 	require.Equal(t, activities.Owned, got.Answer)
+}
+
+// To take a pen is to write the stored document again; a hand may have edited it meanwhile.
+func TestALaunchThatTakesItsPenBackExposesNobodyElse(t *testing.T) {
+	for what, c := range map[string]struct {
+		stands rampart.Percent
+		edit   func(*rampart.Flag)
+		want   rampart.Percent
+	}{
+		"as it stands":                        {stands: 500, edit: func(*rampart.Flag) {}, want: 500},
+		"of before":                           {stands: 500, edit: func(f *rampart.Flag) { f.Exposure = 100 }, want: 100},
+		"edited to expose more":               {stands: 500, edit: func(f *rampart.Flag) { f.Exposure = 2700 }},
+		"edited to include somebody":          {stands: 500, edit: func(f *rampart.Flag) { f.Include = []rampart.Rule{{Segment: "everybody"}} }},
+		"of a launch that turns back by then": {stands: 0, edit: func(*rampart.Flag) {}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			r := newRig(t)
+			f := r.flag().Flag
+			f.Exposure = 500
+			stands, base := f, f
+			stands.Exposure, base.Exposure = c.stands, 0
+			c.edit(&f)
+			document, err := json.Marshal(f)
+			require.NoError(t, err)
+			require.NoError(t, r.redis.Client().HSet(t.Context(), "rampart:{"+env+"}:state", "f:"+name, fmt.Sprintf("%d %s", f.Version, document)).Err())
+			for range 2 { // an attempt is safe to repeat
+				got, err := r.Retake(t.Context(), activities.RetakeInput{Baseline: base, Owner: launch, At: f.Version + 100, Stands: stands})
+				require.NoError(t, err)
+				require.Equal(t, activities.Written, got.Answer)
+				is := r.flag()
+				require.Equal(t, is.Flag.Version, got.Version)
+				require.Equal(t, launch, is.Owner)
+				require.Equal(t, c.want, is.Flag.Exposure)
+				require.Empty(t, is.Flag.Include)
+			}
+		})
+	}
+}
+
+// An attempt that comes when the pen was used and handed on takes nothing.
+func TestAPenThatWasTakenBackIsNotTakenAgainByALateAttempt(t *testing.T) {
+	r := newRig(t)
+	f := r.flag().Flag
+	f.Exposure = 2700
+	in := activities.RetakeInput{Baseline: r.flag().Flag, Owner: launch, At: f.Version + 100, Stands: r.flag().Flag}
+	document, err := json.Marshal(f)
+	require.NoError(t, err)
+	require.NoError(t, r.redis.Client().HSet(t.Context(), "rampart:{"+env+"}:state", "f:"+name, fmt.Sprintf("%d %s", f.Version, document)).Err())
+	got, err := r.Retake(t.Context(), in)
+	require.NoError(t, err)
+	_, err = r.Store.Put(t.Context(), flagstore.Write{Flag: in.Baseline, Pen: rampart.Pen{Owner: launch, Fence: got.Version + 1}, NewOwner: own, Verb: "turn-back"})
+	require.NoError(t, err)
+	late, err := r.Retake(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, activities.Owned, late.Answer)
+	require.Equal(t, own, r.flag().Owner)
 }
 
 func TestATurningBackInsists(t *testing.T) {

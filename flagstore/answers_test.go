@@ -110,6 +110,17 @@ func TestPutAnswers(t *testing.T) {
 			given: func(w world) { killed(w); require.NoError(w, w.Client().HDel(ctx, state, "f:f").Err()) },
 		},
 		{
+			name: "a killed flag is not raised where its document is lost", write: with(expose(11, 500), raises), want: flagstore.ErrKilled,
+			given: func(w world) { killed(w); require.NoError(w, w.Client().HDel(ctx, state, "f:f").Err()) },
+		},
+		{
+			name: "a killed flag is not raised below what a hand has written", write: with(expose(11, 600), raises), want: flagstore.ErrKilled, then: 10,
+			given: func(w world) {
+				killed(w)
+				require.NoError(w, w.Client().HSet(ctx, state, "f:f", strconv.FormatInt(began+10, 10)+` {"exposure":90}`).Err())
+			},
+		},
+		{
 			name: "a lifted kill is no kill", write: expose(11, 600), then: 11,
 			given: func(w world) {
 				killed(w)

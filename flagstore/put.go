@@ -28,6 +28,7 @@ type Write struct {
 	NewOwner     string        // who holds the pen after this write; "": the writer
 	Confirm      bool          // ask the readers to confirm at once
 	Claims       bool          // slots of a layer that the stored document has not got are claimed, and not just written
+	Raises       bool          // it exposes more than the writer has exposed so far, whatever is stored
 }
 
 // An Ack says under which version and revision something is stored. Beside an
@@ -51,8 +52,8 @@ type Ack struct {
 //   - [ErrAhead]: the version is more than an hour ahead of the store's clock, and
 //     not the next one after the stored version either;
 //   - [ErrKilled]: the flag is killed, and the document exposes somebody whom the
-//     stored one does not. To expose nobody is always allowed, and so is to write
-//     what was lost: readers see the kill all the same;
+//     stored one does not, or anybody where the write raises. To expose nobody is
+//     always allowed, and so is to write what was lost: readers see the kill all the same;
 //   - [ErrTaken]: it claims slots that another flag has by now.
 func (s *Store) Put(ctx context.Context, w Write) (Ack, error) {
 	do := fmt.Sprintf("write %s under version %d", w.Flag.Name, w.Pen.Fence)
@@ -75,7 +76,7 @@ func (s *Store) Put(ctx context.Context, w Write) (Ack, error) {
 	}
 	for range rounds {
 		got, err := s.run(ctx, do, putScript, w.Flag.Name, happened,
-			w.Flag.Name, w.Pen.Owner, w.Pen.Fence, w.Acknowledged, document, w.Lease.Milliseconds(), heir, mark(w.Confirm), layer, claims)
+			w.Flag.Name, w.Pen.Owner, w.Pen.Fence, w.Acknowledged, document, w.Lease.Milliseconds(), heir, mark(w.Confirm), layer, claims, bit(w.Raises))
 		if err != nil {
 			return Ack{}, err
 		}

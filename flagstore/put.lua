@@ -2,6 +2,7 @@
 --   ARGV  6 flag   7 owner   8 fence   9 acknowledged   10 document
 --         11 lease in ms, 0 for none   12 who holds the pen afterwards   13 mark
 --         14 layer of which slots are claimed, '' for none   15 claims of it that were read, or -1
+--         16 1: it exposes more than its writer has exposed so far
 local flag, owner, fence, acknowledged, document = ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local lease, heir, mark = tonumber(ARGV[11]), ARGV[12], ARGV[13]
 
@@ -35,9 +36,11 @@ if holder ~= '' and holder ~= owner then return {'OWNED', whole(stored), holder}
 if stored > fence then return {'STALE', whole(stored)} end
 if stored == fence then return {'DRIFT', whole(stored)} end
 if ahead(fence, stored) then return {'AHEAD', whole(stored), whole(now)} end
--- Where the document is lost, nothing can be raised: this writes it again.
+-- Where the document is lost, there is nothing to compare with, and whoever writes it again
+-- may do so: readers see the kill. A raise is one whatever is stored, be it lost or edited.
 local _, register = read(STATE, 'k:' .. flag)
-if text and register and decode(register).killed and wider(decode(document), decode(text)) then
+local raises = ARGV[16] == '1'
+if (text or raises) and register and decode(register).killed and wider(decode(document), raises and {} or decode(text)) then
   return {'KILLED', whole(stored), register}
 end
 -- Slots that the stored document has not got are claimed, as with the taking of a pen:

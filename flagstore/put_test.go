@@ -208,3 +208,5 @@ func TestTurningBackGoesThroughWhenMemoryIsFull(t *testing.T) {
 	_, err := s.Kill(ctx, "f", "ann", "fire")
 	require.NoError(t, err)
 }
+
+func raises(w *flagstore.Write) { w.Raises = true }

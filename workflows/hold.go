@@ -362,6 +362,10 @@ func (l *launch) holdUp(ctx workflow.Context, h holdUp, urgent bool) {
 	if l.asking >= 0 {
 		l.voidApprovals(l.plan.Stages[l.asking].Phase)
 	}
+	if l.shadowing && l.stage().Approvals.Needed() > 0 && workflow.GetVersion(ctx, "shadow", workflow.DefaultVersion, 1) >= 1 {
+		l.voidApprovals(l.phase) // the stage is entered, but nobody is exposed in it yet
+		l.reconsent = true
+	}
 	l.answerAdvance(h.reason)
 	l.record(ctx, "", "held: %s", h.reason)
 	l.notify(ctx, "held", urgent, "%s is held at %s until somebody decides: %s", l.plan.Flag, l.flag.Exposure, h.reason)

@@ -71,6 +71,34 @@ func TestNobodyIsExposedAfterABreachInTheShadowPeriod(t *testing.T) {
 	require.Equal(t, []float64{0, 0}, r.path())
 }
 
+// Who consented to the first stage had not seen what held the launch before it exposed
+// anybody.
+func TestAHoldInTheShadowPeriodVoidsConsentToTheFirstStage(t *testing.T) {
+	plan := shadowed()
+	plan.Gates[0].OnBreach = &rampart.Policy{Action: rampart.ActHold}
+	r := newRig(t, plan)
+	r.plan.Stages[0].Approvals = &rampart.Approvals{Count: 1}
+	r.metric = func(_ string, at time.Time) (float64, error) {
+		if at.After(r.began.Add(12*time.Hour)) && at.Before(r.began.Add(15*time.Hour)) {
+			return 4, nil
+		}
+		return 0, nil
+	}
+	first := rampart.TestInProduction
+	r.at(time.Hour, func() { r.approve(first, "ann") })
+	var held, asking, on rampart.Progress
+	r.at(day, func() { held = r.progress(); r.ask(rampart.UpdateResume, rampart.Ask{By: "bo", Reason: "pool grown"}) })
+	r.at(4*day, func() { asking = r.progress(); r.approve(first, "ann") })
+	r.at(8*day, func() { on = r.progress(); r.SignalWorkflow(rampart.SignalKill, "enough") })
+	_, err := r.walk()
+	require.NoError(t, err)
+	require.Equal(t, rampart.Held, held.State)
+	require.Empty(t, held.Approvals)
+	require.Equal(t, first, asking.Asking)
+	require.Zero(t, asking.Exposed)
+	require.NotZero(t, on.Exposed, "%v", r.story())
+}
+
 func TestAPausedShadowPeriodLearnsNothing(t *testing.T) {
 	r := newRig(t, shadowed())
 	r.at(12*time.Hour, func() { r.ask(rampart.UpdatePause, rampart.Ask{By: "bo"}) })

@@ -192,7 +192,7 @@ func (l *launch) retake(ctx workflow.Context, holder string) error {
 	}
 	l.fence++
 	f := workflow.ExecuteActivity(l.writing(ctx, "take the pen of "+l.plan.Flag+" back"), do.Retake, activities.RetakeInput{
-		Baseline: l.baselineDocument(ctx), Owner: l.id, At: l.fence,
+		Baseline: l.baselineDocument(ctx), Owner: l.id, At: l.fence, Stands: l.stands(ctx),
 	})
 	if !l.urgent { // nothing stops a turning back
 		if err := l.await(ctx, f.IsReady); err != nil {
@@ -209,4 +209,12 @@ func (l *launch) retake(ctx workflow.Context, holder string) error {
 	l.record(ctx, "", "took the pen of %s back", l.plan.Flag)
 	l.fence, l.acknowledged, l.astray = got.Version, got.Version, l.handing
 	return nil
+}
+
+// stands returns what the launch exposes: of one that turns back, nobody.
+func (l *launch) stands(ctx workflow.Context) rampart.Flag {
+	if l.ending() {
+		return l.baselineDocument(ctx)
+	}
+	return l.flag
 }
