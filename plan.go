@@ -135,6 +135,7 @@ const (
 	ActStepBack Action = "step-back"
 	ActHold     Action = "hold"
 	ActNotify   Action = "notify"
+	ActExpose   Action = "expose" // anew, after a lease that has ended
 )
 
 // A Policy says what happens at a breach. In a plan a bare action is enough.
@@ -197,6 +198,10 @@ type Goal struct {
 type Lease struct {
 	Warn Duration `json:"warn,omitempty"`
 	End  Duration `json:"end,omitempty"` // absent: an hour up to 10 %, six above; none in learning and bake
+
+	// OnEnd is what the launch does once its guard is back and finds that readers went to
+	// the baseline by themselves: turn back, as where it is absent, or expose anew.
+	OnEnd Action `json:"onEnd,omitempty"`
 }
 
 // A Parachute says how many of the known readers must confirm the flag's version

@@ -253,6 +253,7 @@ func (c *checker) lease() {
 	}
 	c.span("lease.warn", l.Warn, 0, 7*day)
 	c.span("lease.end", l.End, 0, 30*day)
+	c.oneOf("lease.onEnd", string(l.OnEnd), "", string(ActTurnBack), string(ActExpose))
 	end, rule := l.End, ""
 	if end == 0 {
 		end, rule = LeaseFor(c.plan, Stage{Phase: Debug}, 0), ", the least that the rule gives"

@@ -280,6 +280,7 @@ var policyErrors = []mistaken{
 	{"an error budget of everything", func(p *rampart.Plan) { p.Alpha = 6000 }, "alpha", "not an error budget"},
 	{"a warning after the end", func(p *rampart.Plan) { p.Lease = &rampart.Lease{Warn: hour, End: hour} }, "lease.warn", "1h is not before the end, 1h"},
 	{"a warning after the end by the rule", func(p *rampart.Plan) { p.Lease = &rampart.Lease{Warn: hour} }, "lease.warn", "that the rule gives"},
+	{"holding what nobody is exposed to", func(p *rampart.Plan) { p.Lease = &rampart.Lease{OnEnd: rampart.ActHold} }, "lease.onEnd", "not known"},
 	{"a lease shorter than three looks", func(p *rampart.Plan) { p.Lease = &rampart.Lease{End: minute} }, "lease.end", "no room for three looks"},
 	{"a parachute for more than everybody", func(p *rampart.Plan) { p.Parachute = &rampart.Parachute{Share: 10100} }, "parachute.share", "not a share"},
 	{"a parachute that waits for a day", func(p *rampart.Plan) { p.Parachute = &rampart.Parachute{Wait: day} }, "parachute.wait", "too long"},

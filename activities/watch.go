@@ -130,10 +130,11 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 	m.acknowledge(in.Acked, a.Now())
 	stood := a.guard(ctx, in, &m)
 	found, answering := stood.found, stood.answering && recalled // else a breach may be there of which nobody has heard
-	if b := unheard(in, &m); found.Found == "" || found.Found == FoundLoss && b.Found == FoundBreach {
-		found = b // what is lost need not be written again, only to be turned back
+	missed := found.Found == FoundLoss || found.Found == FoundLeaseEnd
+	if b := unheard(in, &m); found.Found == "" || missed && b.Found == FoundBreach {
+		found = b // what is lost, or has lapsed, need not be written again, only to be turned back
 	}
-	if found.Found == FoundLoss && stood.withdrawn && !recalled { // the breach may be known to the store alone
+	if (found.Found == FoundLoss && stood.withdrawn || found.Found == FoundLeaseEnd) && !recalled { // a breach may be known to the store alone
 		return Watched{}, a.again(in, m, a.clock(ctx))
 	}
 	if found.Found == FoundLoss {

@@ -126,6 +126,21 @@ func TestABreachIsToldThoughTheAttemptThatSawItDied(t *testing.T) {
 	}
 }
 
+// A plan may have its launch expose anew after a lease that has ended, but not after a
+// breach of which nobody has heard.
+func TestABreachIsToldThoughTheLeaseHasEndedMeanwhile(t *testing.T) {
+	r := newRig(t).ramping(time.Hour)
+	r.plan.Gates[0].OnBreach = &rampart.Policy{Action: rampart.ActStepBack, Attempts: 1} // of which the launch alone takes back exposure
+	r.value["errors"] = 9
+	require.Equal(t, activities.FoundBreach, r.look().Found) // and nobody hears of it
+	r.value["errors"], r.heart = 0, nil
+	require.NoError(t, r.redis.Client().HSet(t.Context(), "rampart:{"+env+"}:leases", name, flagLease(r.version)).Err())
+	got, failed := r.attempt()
+	require.Nil(t, failed)
+	require.Equal(t, activities.FoundBreach, got.Found)
+	require.True(t, got.StepBack)
+}
+
 func TestABreachThatHoldsIsToldOnceWhileItLasts(t *testing.T) {
 	r := newRig(t, pool()).ramping(time.Hour)
 	r.mode = activities.Guard

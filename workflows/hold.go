@@ -308,6 +308,9 @@ func (l *launch) heed(ctx workflow.Context, got activities.Watched) (bool, error
 		l.killed = got.Kill
 		return false, &stop{state: rampart.Killed, cause: rampart.CausePerson, reason: got.Kill.Reason, by: got.Kill.By, at: got.At}
 	case activities.FoundLeaseEnd:
+		if l.comesBack(ctx) {
+			return false, &lapse{reason: got.Reason}
+		}
 		return false, &stop{state: rampart.TurnedBack, cause: rampart.CauseLease, reason: got.Reason, at: got.At}
 	case activities.FoundLate: // and another watch begins, which may find more
 		l.record(ctx, "", "%s", got.Reason)

@@ -38,8 +38,8 @@ func (l *launch) run(ctx workflow.Context) (rampart.Outcome, error) {
 		return l.abandon(ctx, err)
 	}
 	err := l.walk(ctx)
-	for back := setbackIn(err); back != nil; back = setbackIn(err) {
-		if err = l.stepBack(ctx, back); err == nil {
+	for again := l.walksAgain(err); again != nil; again = l.walksAgain(err) {
+		if err = again(ctx); err == nil {
 			err = l.walk(ctx)
 		}
 	}
@@ -47,6 +47,20 @@ func (l *launch) run(ctx workflow.Context) (rampart.Outcome, error) {
 		return l.turnBack(ctx, err)
 	}
 	return l.finish(ctx)
+}
+
+// walksAgain returns what is to be done before the walk is tried again, after something
+// that interrupted it; nil after all that ends it.
+func (l *launch) walksAgain(err error) func(workflow.Context) error {
+	var back *setback
+	var lapsed *lapse
+	switch {
+	case errors.As(err, &back):
+		return func(ctx workflow.Context) error { return l.stepBack(ctx, back) }
+	case errors.As(err, &lapsed):
+		return func(ctx workflow.Context) error { return l.comeBack(ctx, lapsed) }
+	}
+	return nil
 }
 
 // acquire takes the pen, so that from here on nobody else writes the flag. Once asked

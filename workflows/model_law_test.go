@@ -41,6 +41,7 @@ type law struct {
 	wishes  []time.Duration
 	setback *halt         // a breach at which the launch is to step back, and has not yet
 	cooled  time.Duration // until then nothing is raised
+	lapsed  bool          // the lease has ended, and what it was of is to be exposed anew
 	backs   int
 	unmet   bool // what the plan requires
 

@@ -52,6 +52,9 @@ func drawPlan(t *rapid.T) rampart.Plan {
 	if slices.ContainsFunc(p.Stages, func(s rampart.Stage) bool { return s.Phase == rampart.MaxPowerRamp }) && rapid.Bool().Draw(t, "goals") {
 		aims(&p)
 	}
+	if rapid.Bool().Draw(t, "anew") {
+		p.Lease = &rampart.Lease{End: rampart.Duration(time.Hour), OnEnd: rampart.ActExpose}
+	}
 	if rapid.IntRange(0, 5).Draw(t, "shadow") == 5 {
 		p.Shadow = rampart.Duration(2 * tick)
 	}

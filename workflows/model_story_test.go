@@ -198,6 +198,9 @@ func (s story) String() string {
 		say("stage %s: steps %s, approvals %+v, include %v, where %v", st.Phase, steps, *st.Approvals, st.Include, st.Where)
 	}
 	say("finish: %s, bake %s; a blind gate: %s after %s", s.plan.Finish.Percent, s.plan.Finish.Bake, s.plan.OnBlind.Action, s.plan.OnBlind.After)
+	if s.plan.Lease != nil {
+		say("after a lease that has ended: %s", s.plan.Lease.OnEnd)
+	}
 	if len(s.plan.Goals) > 0 {
 		say("shadow: %s; the ramp comes to the decision %s", s.plan.Shadow, s.decision)
 	}

@@ -116,9 +116,18 @@ func (l *law) witness(ctx context.Context, cmd redis.Cmder, do func() error) err
 		l.breaksWith("%s raised what readers serve, though nobody wrote the flag", by.activity)
 	}
 	if answer, ok := cmd.(*redis.Cmd).Val().([]any); ok && by.activity == "Watch" && answer[0] == "ENDED" && !by.dies && !by.ghost {
-		l.halts("the guard knows that the lease has ended")
+		l.ends()
 	}
 	return nil
+}
+
+// ends takes in that the guard knows that the lease has ended.
+func (l *law) ends() {
+	if lease := l.plan.Lease; lease != nil && lease.OnEnd == rampart.ActExpose && l.setback == nil && l.x.age() >= l.cooled {
+		l.lapsed = true
+		return
+	}
+	l.halts("the guard knows that the lease has ended")
 }
 
 // written judges a document that the product has just written.
@@ -154,10 +163,13 @@ func (l *law) written(by *attempt, before registers) {
 	case here > l.at+1:
 		l.breaksWith("%s was reached past a step, or before the finish", reachOf(d))
 	case here == l.at+1:
+		l.allows(by, here)
 		l.raised(by, here)
 		l.since[p.name()] = l.x.age()
 	case l.stopped != nil && by.began > l.stopped.at && l.stored.exceeds(before):
 		l.breaksWith("%s was written again after the halt (%s)", reachOf(d), l.stopped.why)
+	case here == l.at && l.lapsed && !before.document.exposes(): // anew
+		l.allows(by, here)
 	case d.Launch == "" && l.at == l.finish():
 		by.finished = true
 		l.passed(by, here)
@@ -165,7 +177,7 @@ func (l *law) written(by *attempt, before registers) {
 	if here < l.at && l.setback != nil {
 		l.stepsBack(here)
 	}
-	l.at = here
+	l.at, l.lapsed = here, false
 }
 
 // stepsBack takes in that the launch has gone back to a place because of a breach.
@@ -189,8 +201,8 @@ func (l *law) placeOf(d document) int {
 	return slices.IndexFunc(l.places, func(p place) bool { return p.phase == d.Phase && p.percent == d.Exposure })
 }
 
-// raised judges a raise to the next place.
-func (l *law) raised(by *attempt, here int) {
+// allows judges whether more may be exposed at all.
+func (l *law) allows(by *attempt, here int) {
 	switch {
 	case l.stopped != nil && by.began > l.stopped.at:
 		l.breaksWith("raised to %s after the halt (%s)", l.places[here].percent, l.stopped.why)
@@ -215,6 +227,10 @@ func (l *law) raised(by *attempt, here int) {
 	case len(l.plan.Requires) > 0 && l.unmet:
 		l.breaksWith("raised to %s, though what the plan requires does not hold", l.places[here].percent)
 	}
+}
+
+// raised judges a raise to the next place.
+func (l *law) raised(by *attempt, here int) {
 	l.consentedAgain()
 	if here > 0 {
 		l.passed(by, here-1)

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -18,14 +17,6 @@ type setback struct {
 }
 
 func (s *setback) Error() string { return "stepping back: " + s.reason }
-
-func setbackIn(err error) *setback {
-	var s *setback
-	if errors.As(err, &s) {
-		return s
-	}
-	return nil
-}
 
 // mayStepBack returns the setback that a breach is, or nil where the launch is to turn
 // back: because the gate says so, or because it was tried often enough. How often the
