@@ -118,6 +118,21 @@ func TestThePenOfALaunchIsTakenOnlyOnceItHasEnded(t *testing.T) {
 	}
 }
 
+// A store that has lost the flag says nothing about its launch.
+func TestALaunchThatIsUnderWayAnswersForItsFlagThoughTheStoreIsEmpty(t *testing.T) {
+	r := newRig(t).ramping(time.Hour)
+	in := activities.TakeInput{Flag: name, Launch: launch, Owner: own, At: r.version + 1, By: "bo"}
+	require.NoError(t, r.redis.Client().FlushAll(t.Context()).Err())
+	r.open = true
+	got, err := r.Take(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, activities.Taken{Open: true}, got)
+	r.open = false
+	got, err = r.Take(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, activities.Taken{}, got)
+}
+
 func TestALaunchTakesItsPenBackFromTheFlagsWorkflowOnly(t *testing.T) {
 	r := newRig(t)
 	base := r.flag().Flag

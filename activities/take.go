@@ -55,9 +55,10 @@ type Taken struct {
 // began while this was looked at.
 func (a *Activities) Take(ctx context.Context, in TakeInput) (Taken, error) {
 	seen, err := a.Store.Get(ctx, in.Flag)
+	lost := rampart.KindOf(err) == rampart.NotFound // which says nothing about the launch
 	switch {
-	case rampart.KindOf(err) == rampart.NotFound:
-		return Taken{}, nil
+	case lost:
+		err = nil
 	case err == nil && seen.Unreadable != "" && in.Baseline == nil:
 		err = rampart.Errorf(rampart.Refused, "the document of %s cannot be read: %s", in.Flag, seen.Unreadable)
 	}
@@ -66,6 +67,9 @@ func (a *Activities) Take(ctx context.Context, in TakeInput) (Taken, error) {
 	}
 	if open, err := a.Workflows.Open(ctx, in.Launch); err != nil || open {
 		return Taken{Open: open}, err
+	}
+	if lost {
+		return Taken{}, nil
 	}
 	if seen.Owner != in.Launch {
 		return Taken{Found: seen.Owner == in.Owner, Flag: seen.Flag}, nil
