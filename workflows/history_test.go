@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -68,7 +69,7 @@ func TestEveryEndingHasAGoldenHistory(t *testing.T) {
 		"1":     endings,
 		"2":     slices.Concat(endings, detours, []string{"swept", "segment"}),
 		"3":     slices.Concat(endings, detours),
-		edition: slices.Concat(endings, detours, []string{"mismatched", "decided", "shadowed"}),
+		edition: slices.Concat(endings, detours, []string{"mismatched", "decided", "shadowed", "lease", "lapsed"}),
 	} {
 		for _, name := range names {
 			_, err := os.Stat(filepath.Join(histories, name+"-"+edition+".json"))
@@ -149,6 +150,10 @@ func TestRecordedEndings(t *testing.T) {
 			},
 			want: rampart.Cancelled,
 		},
+		"lease": {
+			steer: func(r *recorder) { r.reach(500); r.leaseEnds() },
+			want:  rampart.TurnedBack, cause: rampart.CauseLease,
+		},
 		"held": {
 			plan: func(p *rampart.Plan) { p.Gates[0].OnBreach = &rampart.Policy{Action: rampart.ActHold} },
 			steer: func(r *recorder) {
@@ -207,6 +212,14 @@ var detours = map[string]recorded{
 			r.approveAll()
 		},
 		want: rampart.Launched,
+	},
+	"lapsed": {
+		plan: func(p *rampart.Plan) {
+			p.Lease = &rampart.Lease{End: rampart.Duration(time.Hour), OnEnd: rampart.ActExpose}
+			p.Stages[1].Steps[1].Hold = seconds(4)
+		},
+		steer: func(r *recorder) { r.reach(500); r.leaseEnds(); r.approveAll() },
+		want:  rampart.Launched,
 	},
 	"amended": {
 		plan: func(p *rampart.Plan) { p.Stages[2].Steps[0].Hold = seconds(4) },
@@ -373,6 +386,14 @@ func (r *recorder) await(ok func(rampart.Progress) bool) {
 func (r *recorder) reach(exposure rampart.Percent) {
 	r.t.Helper()
 	r.await(func(p rampart.Progress) bool { return p.Exposure == exposure && p.Looks > 0 })
+}
+
+// leaseEnds makes the lease of what is exposed one that ended long ago.
+func (r *recorder) leaseEnds() {
+	r.t.Helper()
+	e, err := r.s.Store.Get(r.t.Context(), r.plan.Flag)
+	require.NoError(r.t, err)
+	require.NoError(r.t, r.redis.Client().HSet(r.t.Context(), "rampart:{"+r.env+"}:leases", r.plan.Flag, fmt.Sprintf("%d 1", e.Flag.Version)).Err())
 }
 
 func (r *recorder) ask(do func(context.Context, string, rampart.Ask) (string, error), a rampart.Ask) {
