@@ -51,6 +51,7 @@ type rig struct {
 	memory   activities.Memory // that the workflow has
 	mode     activities.Mode
 	since    time.Time
+	resumed  time.Time
 	hold     time.Duration
 	step     string
 	exposure rampart.Percent
@@ -104,7 +105,7 @@ func (r *rig) input() activities.WatchInput {
 	return activities.WatchInput{
 		Flag: name, Run: "run-1", Version: r.version, Mode: r.mode, Gates: r.plan.GatesOf(rampart.Stage{Phase: rampart.Debug}),
 		Phase: rampart.Debug, PhaseIndex: 1, Phases: 5, Step: r.step, Exposure: r.exposure, Exposing: true,
-		Since: r.since, FirstExposed: r.since, Hold: rampart.Duration(r.hold), Every: r.plan.Every, Alpha: r.plan.Alpha,
+		Since: r.since, Resumed: r.resumed, FirstExposed: r.since, Hold: rampart.Duration(r.hold), Every: r.plan.Every, Alpha: r.plan.Alpha,
 		Lease: rampart.Duration(r.lease), LeaseWarn: rampart.Duration(r.warn), Digest: r.digest, Blind: *r.plan.OnBlind, Told: r.told, Memory: r.memory,
 	}
 }

@@ -43,6 +43,7 @@ type WatchInput struct {
 	Exposing     bool                `json:"exposing"`         // somebody is on, be it by rule
 	Shadow       rampart.Percent     `json:"shadow,omitempty"` // share of units in the on arm that are served off
 	Since        time.Time           `json:"since"`            // the step began
+	Resumed      time.Time           `json:"resumed,omitzero"` // somebody ended a pause or a hold; what was before does not count
 	FirstExposed time.Time           `json:"firstExposed"`
 	NotBefore    time.Time           `json:"notBefore,omitzero"` // the pen was taken, of a flag that was exposed before
 	Hold         rampart.Duration    `json:"hold"`
@@ -68,6 +69,14 @@ type WatchInput struct {
 // news reports whether the workflow has yet to be told of a cause that lasts.
 func (in WatchInput) news(cause string, m *Memory) bool {
 	return m.Lasting[cause] != 0 && in.Told[cause] != m.Lasting[cause]
+}
+
+// counts returns since when time counts toward the hold.
+func (in WatchInput) counts() time.Time {
+	if in.Resumed.After(in.Since) {
+		return in.Resumed
+	}
+	return in.Since
 }
 
 // rings reports whether people are to be notified of a cause that has come again. Each
@@ -159,7 +168,7 @@ func (a *Activities) Watch(ctx context.Context, in WatchInput) (Watched, error) 
 		return Watched{}, err
 	}
 	since := min(tick.Sub(time.UnixMilli(m.Tick)), 2*pace) // a watch that was away was not blind meanwhile
-	m.take(verdict, tick, in.Since, pace, in.Mode == Hold || in.Mode == Advance || in.Mode == Shadow)
+	m.take(verdict, tick, in.counts(), pace, in.Mode == Hold || in.Mode == Advance || in.Mode == Shadow)
 	now := clock.now()
 	a.Meter.looked(a.Store.Environment(), in.Flag, verdict, now, since)
 	a.Meter.weighed(a.Store.Environment(), in.Flag, &m, now, in.paced(&m))
@@ -233,7 +242,7 @@ func (a *Activities) recall(ctx context.Context, in WatchInput) (latest Memory, 
 // look judges the gates at one tick. What cannot be judged at all, as evidence of
 // another version, is no answer: people are told of it like of metrics that are away.
 func (a *Activities) look(ctx context.Context, in WatchInput, m *Memory, tick time.Time) (rampart.Verdict, error) {
-	over := in.Mode == Advance || in.Mode == Hold && m.Held+m.gain(tick, in.Since, in.paced(m)) >= in.Hold
+	over := in.Mode == Advance || in.Mode == Hold && m.Held+m.gain(tick, in.counts(), in.paced(m)) >= in.Hold
 	v, err := a.Judge.Judge(ctx, gates.Look{
 		Flag: in.Flag, Environment: a.Store.Environment(), Alpha: in.Alpha, Gates: in.Gates,
 		Phase: in.Phase, PhaseIndex: in.PhaseIndex, Phases: in.Phases, Schedule: in.Schedule,

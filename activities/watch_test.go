@@ -54,6 +54,7 @@ func TestOnlyAnsweredTimeCountsTowardAHold(t *testing.T) {
 			r.mode = activities.Hold
 			r.look()
 		}, 2 * every},
+		{"a pause whose looks are lost", func(r *rig) { r.look(); r.now = r.now.Add(4 * every); r.resumed = r.now; r.look() }, 2 * every},
 		{"another step", func(r *rig) { r.look(); r.look(); r.step, r.since = "debug/1", r.now; r.look() }, every},
 		{"a wait to expose more", func(r *rig) { r.look(); r.mode, r.step = activities.Raise, "debug/1"; r.look(); r.step = "debug/0" }, every},
 	} {

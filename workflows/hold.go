@@ -202,7 +202,7 @@ func (l *launch) watchInput(mode activities.Mode, step rampart.Step) activities.
 		Flag: l.plan.Flag, Run: l.runID, Version: l.acknowledged, Mode: mode, Gates: l.gates(),
 		Phase: l.phase, PhaseIndex: l.at, Phases: len(l.plan.Stages), Schedule: gates.ScheduleOf(l.plan), Step: l.stepName(),
 		Exposure: l.flag.Exposure, Exposing: exposing(l.flag), Shadow: l.flag.Shadow,
-		Since: l.stepSince, FirstExposed: l.firstExposed, NotBefore: l.notBefore, Hold: step.Hold, Every: l.plan.Every,
+		Since: l.stepSince, Resumed: l.resumed, FirstExposed: l.firstExposed, NotBefore: l.notBefore, Hold: step.Hold, Every: l.plan.Every,
 		Alpha: l.plan.Alpha / rampart.Percent(1+l.retries), Lease: l.flag.Lease, LeaseWarn: l.plan.LeaseWarn(), Digest: l.digest, Blind: *l.plan.OnBlind,
 		Accept: l.advance != nil && l.advance.AcceptUndecided,
 		Told:   maps.Clone(l.told), Acked: l.acks, Memory: l.memory,

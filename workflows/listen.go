@@ -144,6 +144,7 @@ func (l *launch) mayResume(rampart.Ask) error {
 // the launch was held for meanwhile.
 func (l *launch) resume(ctx workflow.Context, a rampart.Ask) (string, error) {
 	l.moved++
+	l.resumed = workflow.Now(ctx)
 	l.record(ctx, a.By, "resumed%s", after(": ", a.Reason))
 	if l.paused != nil && l.onHold != nil {
 		l.paused = nil

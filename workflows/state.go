@@ -95,6 +95,7 @@ type launch struct {
 	// What people want.
 	stopped *stop
 	paused  *rampart.Ask
+	resumed time.Time // when somebody last ended a pause or a hold
 	onHold  *holdUp
 	advance *advance
 	hurried bool   // the hold before was ended early by a person
