@@ -17,6 +17,7 @@ import (
 type consent struct {
 	rampart.Approval
 	age  time.Duration
+	came int // in the order of events
 	void bool
 }
 
@@ -83,7 +84,7 @@ func covering(p rampart.Plan, exposure rampart.Percent) int {
 func (l *law) consented(need *rampart.Approvals, phase rampart.Phase, after time.Duration) bool {
 	people := map[string][]string{} // groups by person
 	for _, c := range l.consent {
-		if amended, did := l.amenders[c.By]; did && c.age >= amended {
+		if amended, did := l.amenders[c.By]; did && c.came > amended {
 			continue
 		}
 		if !c.void && c.Phase == phase && c.By != "" && c.By != rita && c.age >= after {
@@ -150,7 +151,7 @@ func (l *law) amends(next rampart.Plan, by string) {
 	begun := l.at > l.start
 	l.at = slices.IndexFunc(l.places, func(p place) bool { return p.name() == standing })
 	if _, twice := l.amenders[by]; !twice {
-		l.amenders[by] = l.x.age()
+		l.amenders[by] = l.events
 	}
 	for i, is := range next.Stages {
 		t := slices.IndexFunc(was.Stages, func(s rampart.Stage) bool { return s.Phase == is.Phase })

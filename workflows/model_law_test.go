@@ -48,7 +48,7 @@ type law struct {
 	consent   []consent
 	revisions []rampart.Plan // that were ever walked
 	debts     []debt
-	amenders  map[string]time.Duration
+	amenders  map[string]int // when, in the order of events
 	amendedAt time.Duration
 	again     rampart.Phase // the stage that is to be consented to once more
 
@@ -91,7 +91,7 @@ type look struct {
 func newLaw(x *telling, s story) *law {
 	l := &law{
 		x: x, plan: s.plan, places: placesOf(s.plan), start: -1, at: -1, firsts: map[string]int{},
-		since: map[string]time.Duration{}, amenders: map[string]time.Duration{}, amendedAt: evening,
+		since: map[string]time.Duration{}, amenders: map[string]int{}, amendedAt: evening,
 	}
 	for i, p := range l.places {
 		if p.phase == s.from && p.enters {

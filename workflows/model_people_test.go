@@ -92,7 +92,7 @@ func (l *law) approves(a rampart.Approval) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.note("%s, of group %q, approves %s", a.By, a.Group, a.Phase)
-	l.consent = append(l.consent, consent{Approval: a, age: l.x.age()})
+	l.consent = append(l.consent, consent{Approval: a, age: l.x.age(), came: l.events})
 }
 
 func (l *law) halted(why string) {
