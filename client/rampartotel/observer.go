@@ -32,7 +32,9 @@ const scope = "github.com/rampart-dev/rampart/client/rampartotel"
 
 // Observer returns an observer for [client.Signals] that tells each decision as a log
 // event, and in an attribute of the span, feature_flag.result.variant. with the flag's
-// name behind it, so that spans can be searched by what was served.
+// name behind it, so that spans can be searched by what was served. The span gets the
+// ids of the request and of the session too, so that a journey can be joined though its
+// events are kept elsewhere, or not at all.
 func Observer(o Options) func(context.Context, client.Observation) {
 	if o.Loggers == nil {
 		o.Loggers = otel.GetLoggerProvider() // which hands over to one that is set later
@@ -66,6 +68,7 @@ func (t teller) tell(ctx context.Context, o client.Observation) {
 		t.logger.Emit(ctx, record(attributes))
 	}
 	if span.IsRecording() {
+		span.SetAttributes(journey(o)...)
 		span.SetAttributes(attribute.String("feature_flag.result.variant."+o.Flag, variant(o.Decision)))
 		if t.spanEvents {
 			span.AddEvent(Event, trace.WithAttributes(attributes...))
@@ -94,12 +97,11 @@ func attributesOf(o client.Observation) []attribute.KeyValue {
 		attribute.String("rampart.reason", o.Reason.String()),
 		attribute.String("rampart.arm", o.Arm.String()),
 	}
+	all = append(all, journey(o)...)
 	for key, value := range map[string]string{
 		"feature_flag.result.variant": o.Variant(),
 		"feature_flag.context.id":     o.Subject,
 		"error.type":                  strings.ToLower(o.Reason.ErrorCode()),
-		"session.id":                  o.Session,
-		"rampart.request.id":          o.Request,
 		"rampart.phase":               string(o.Phase),
 	} {
 		if value != "" {
@@ -110,6 +112,17 @@ func attributesOf(o client.Observation) []attribute.KeyValue {
 		all = append(all, attribute.String("rampart.subject."+a.Name, a.Value))
 	}
 	return all
+}
+
+// journey is what events and spans of one request, and of one session, have in common.
+func journey(o client.Observation) (ids []attribute.KeyValue) {
+	if o.Request != "" {
+		ids = append(ids, attribute.String("rampart.request.id", o.Request))
+	}
+	if o.Session != "" {
+		ids = append(ids, attribute.String("session.id", o.Session))
+	}
+	return ids
 }
 
 // variant is never empty, so that a span that served the caller's default is found too.

@@ -109,6 +109,7 @@ func TestADecisionIsAnEventAndAnAttributeOfTheSpan(t *testing.T) {
 		got[string(kv.Key)] = kv.Value.AsString()
 		return true
 	})
+	session := got["session.id"]
 	for _, hash := range []string{"feature_flag.context.id", "session.id"} {
 		require.Regexp(t, "^[0-9a-f]{32}$", got[hash])
 		delete(got, hash)
@@ -122,11 +123,36 @@ func TestADecisionIsAnEventAndAnAttributeOfTheSpan(t *testing.T) {
 
 	ended := spans.Ended()
 	require.Len(t, ended, 1)
-	require.Len(t, ended[0].Attributes(), 1)
-	require.Equal(t, "feature_flag.result.variant.checkout-v2", string(ended[0].Attributes()[0].Key))
-	require.Equal(t, "on", ended[0].Attributes()[0].Value.AsString())
+	require.ElementsMatch(t, []attribute.KeyValue{
+		attribute.String("feature_flag.result.variant.checkout-v2", "on"),
+		attribute.String("rampart.request.id", "r1"), attribute.String("session.id", session),
+	}, ended[0].Attributes(), "a journey can be joined by its spans alone")
 	require.Len(t, ended[0].Events(), 1)
 	require.Equal(t, "feature_flag.evaluation", ended[0].Events()[0].Name)
+}
+
+// Who has no unit is served the caller's default, which is told as an error.
+func TestADecisionThatFailedIsToldWithItsError(t *testing.T) {
+	events, spans := &exporter{}, tracetest.NewSpanRecorder()
+	loggers := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewSimpleProcessor(events)))
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
+	tell := rampartotel.Observer(rampartotel.Options{Loggers: loggers})
+	ctx, span := tracer.Start(t.Context(), "GET /checkout")
+	tell(ctx, client.Observation{Environment: "production", Decision: rampart.Decision{Flag: "checkout-v2", Reason: rampart.ReasonNoUnit}})
+	span.End()
+
+	require.Len(t, events.events, 1)
+	got := map[string]string{}
+	events.events[0].WalkAttributes(func(kv attribute.KeyValue) bool {
+		got[string(kv.Key)] = kv.Value.AsString()
+		return true
+	})
+	require.Equal(t, "targeting_key_missing", got["error.type"])
+	require.Equal(t, "error", got["feature_flag.result.reason"])
+	for _, unknown := range []string{"feature_flag.result.variant", "feature_flag.context.id", "session.id", "rampart.request.id"} {
+		require.NotContains(t, got, unknown)
+	}
+	require.Equal(t, []attribute.KeyValue{attribute.String("feature_flag.result.variant.checkout-v2", "default")}, spans.Ended()[0].Attributes())
 }
 
 func TestRequestsGoOnWithoutTelemetry(t *testing.T) {
