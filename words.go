@@ -8,7 +8,7 @@ import (
 )
 
 // InWords says what a gate found, with what its evidence rests on: "errors 1.04x on/off
-// (0.91–1.19), evidence 3 % of limit, of 61,234 on, 1,163,446 off". The word of the
+// (0.91–1.19), evidence 3 % of limit, e-value 0.6, of 61,234 on, 1,163,446 off". The word of the
 // verdict is there where it is news.
 func (v GateVerdict) InWords() string {
 	s := v.Gate
@@ -41,11 +41,14 @@ func (v GateVerdict) Found() string {
 	return strings.TrimSpace(strings.TrimPrefix(found, ":"))
 }
 
-// Besides tells what a gate's reason leaves out of its evidence: how many units it
-// rests on, by how much they vary more than chance, and which part accuses most. It is
-// empty for a gate that has counted nothing.
+// Besides tells what a gate's reason leaves out of its evidence: its e-value, how many
+// units it rests on, by how much they vary more than chance, and which part accuses most.
+// It is empty for a gate that has counted nothing.
 func (v GateVerdict) Besides() string {
 	var parts []string
+	if v.LogE != 0 { // a gate that has seen nothing is at 1, and one without evidence has none
+		parts = append(parts, "e-value "+eValue(v.LogE))
+	}
 	if v.OnN > 0 && v.OffN > 0 && v.Low != nil { // without a ratio the reason tells the counts
 		if v.Kind != KindCount { // whose units are shares of time
 			parts = append(parts, fmt.Sprintf("of %s on, %s off", Grouped(v.OnN), Grouped(v.OffN)))
@@ -61,6 +64,21 @@ func (v GateVerdict) Besides() string {
 		parts = append(parts, "most in "+v.Part)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// eValue writes the e-value of which the natural logarithm is given: by so much would
+// whoever bets on harm at fair odds have multiplied their stake. What is far from 1 is
+// written in powers of ten, because its logarithm goes to places where numbers do not.
+func eValue(logE float64) string {
+	switch e := math.Exp(logE); {
+	case math.IsNaN(logE) || math.IsInf(logE, 0):
+		return "-"
+	case e >= 99.5 && e < 1e6:
+		return Grouped(e)
+	case e >= 0.01 && e < 99.5:
+		return strconv.FormatFloat(e, 'g', 2, 64)
+	}
+	return fmt.Sprintf("10^%.0f", logE/math.Ln10)
 }
 
 // InWords says how the arms are filled: "612 of 10,000 new units on, 500 expected".

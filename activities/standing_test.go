@@ -15,7 +15,7 @@ func TestPendingActivitySaysHowThingsStand(t *testing.T) {
 	low := 0.91
 	errors := rampart.GateVerdict{
 		Gate: "errors", Kind: rampart.KindRatio, Word: rampart.Holding, Reason: "errors 1.04x on/off (0.91–1.19), evidence 3 % of limit",
-		Low: &low, OnN: 61_234, OffN: 1_163_446, Share: 0.03, Phi: 1.8, Part: "region=eu",
+		Low: &low, OnN: 61_234, OffN: 1_163_446, LogE: 0.47, Share: 0.03, Phi: 1.8, Part: "region=eu",
 	}
 	in := activities.WatchInput{Hold: rampart.Duration(time.Hour), Exposure: 500}
 	standing := func(v rampart.Verdict) string {
@@ -23,7 +23,7 @@ func TestPendingActivitySaysHowThingsStand(t *testing.T) {
 	}
 	require.Equal(t, "held 3m of 1h at 5 %", standing(rampart.Verdict{}))
 	require.Equal(t, "held 3m of 1h at 5 %; the sample ratio matches: all is well; decision ship: no harm; recommended next 40 %: harm is small; "+
-		"errors 1.04x on/off (0.91–1.19), evidence 3 % of limit, of 61,234 on, 1,163,446 off, phi 1.8, most in region=eu; pool no-data: no series",
+		"errors 1.04x on/off (0.91–1.19), evidence 3 % of limit, e-value 1.6, of 61,234 on, 1,163,446 off, phi 1.8, most in region=eu; pool no-data: no series",
 		standing(rampart.Verdict{
 			Gates: []rampart.GateVerdict{
 				errors, {Gate: "late", Word: rampart.NotApplicable, Reason: "late: one arm is empty by plan"},
