@@ -323,6 +323,28 @@ func TestReaderConfirmsWhatItHasMissedAndLoaded(t *testing.T) {
 	})
 }
 
+// A feed that was busy and says nothing is more likely to be dead than one that is
+// always quiet, and is looked after at once.
+func TestBusyFeedThatFallsSilentIsLookedAfterSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed := newFakeFeed()
+		feed.put(checkout(1, 0))
+		c := open(t, feed)
+		version := int64(1)
+		for range 10 {
+			for range 100 { // a change every 20 ms
+				version++
+				feed.publish(feed.put(checkout(version, 100)))
+				pass(20 * time.Millisecond)
+			}
+			version++
+			feed.put(checkout(version, 900)) // and one whose message is lost
+			pass(500 * time.Millisecond)
+			require.EqualValues(t, 900, exposure(c, "checkout-v2"), "a reader of a quiet feed would look once a second")
+		}
+	})
+}
+
 func TestQuietReaderAsksLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		feed := newFakeFeed()
