@@ -106,7 +106,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 func (m *metrics) collectReader(e exporter) {
 	s := m.client.Status()
 	e.gauge(readerStaleness, s.Staleness.Seconds())
-	e.gauge(readerStale, map[bool]float64{true: 1}[s.State == Stale])
+	// A process that has known nothing since it began serves its callers' defaults: of
+	// that people are to be told no less than of a state that is old.
+	unproved := s.Staleness > m.client.options.StaleAfter
+	e.gauge(readerStale, map[bool]float64{true: 1}[s.State == Stale || unproved])
 	e.gauge(readerRevision, float64(s.Revision))
 	e.gauge(readerFlags, float64(s.Flags-s.Killed-s.Unsupported-s.LeasesEnded), "written")
 	e.gauge(readerFlags, float64(s.Killed), "killed")

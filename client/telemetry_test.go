@@ -322,6 +322,24 @@ func TestReaderMetrics(t *testing.T) {
 	})
 }
 
+// A process that began while the store was away, without a bootstrap file, serves
+// defaults; the alert on stale readers must hear of it.
+func TestReaderThatNeverKnewAnythingIsToldAsStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feed, registry := newFakeFeed(), prometheus.NewRegistry()
+		feed.put(checkout(1, rampart.Full))
+		feed.setDown(true)
+		c := open(t, feed, counted(registry))
+		require.Zero(t, scrape(t, registry)["rampart_reader_stale{}"], "it has only just begun")
+		pass(20 * time.Second)
+		require.Equal(t, client.Starting, c.Status().State)
+		require.EqualValues(t, 1, scrape(t, registry)["rampart_reader_stale{}"])
+		feed.setDown(false)
+		pass(10 * time.Second)
+		require.Zero(t, scrape(t, registry)["rampart_reader_stale{}"])
+	})
+}
+
 func TestTwoClientsOnOneRegistererAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		registry := prometheus.NewRegistry()
