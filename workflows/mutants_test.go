@@ -19,8 +19,8 @@ import (
 )
 
 // patience is how many launches the model may need to find a mutant. Most take less
-// than a hundred.
-const patience = "4000"
+// than a hundred; consent that outlives a hold takes two thousand.
+const patience = "20000"
 
 // TestMutants holds the model to its promise: each mutant is found, and without one
 // nothing is. It is run by make mutants.
