@@ -2,6 +2,7 @@ package gates_test
 
 import (
 	"context"
+	"math"
 	"net/http/httptest"
 	"strconv"
 	"strings"
@@ -147,11 +148,15 @@ func TestCountersAreCountedAsTheyGrew(t *testing.T) {
 		require.Equal(t, 5*time.Second, got[1].Arms["off"].Pace)
 	})
 
-	t.Run("values that no counter has are no data", func(t *testing.T) {
-		write(srv, "requests_total", map[string]string{"flag": "gauge", "arm": "on", "instance": "x"}, to, []float64{1, 2, 3, -4, 5})
-		got := source.Count(t.Context(), query("gauge", to.Add(-15*time.Second), to))[0]
-		require.ErrorContains(t, got.Err, "values that no counter has")
-	})
+	for name, value := range map[string]float64{"negative": -4, "not a number": math.NaN(), "infinite": math.Inf(1)} {
+		t.Run("values that no counter has are no data: "+name, func(t *testing.T) {
+			flag := "gauge-" + strings.ReplaceAll(name, " ", "-")
+			write(srv, "requests_total", map[string]string{"flag": flag, "arm": "on", "instance": "x"}, to, []float64{1, 2, 3, value, 5})
+			got := source.Count(t.Context(), query(flag, to.Add(-15*time.Second), to))[0]
+			require.ErrorContains(t, got.Err, "requests_total has values that no counter has")
+			require.Empty(t, got.Arms)
+		})
+	}
 
 	t.Run("a server that was restarted goes on", func(t *testing.T) {
 		before := count(t, source, "counted-a", to.Add(-5*time.Second), "requests_total")
