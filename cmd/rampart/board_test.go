@@ -213,6 +213,9 @@ func TestNumbersAreGrouped(t *testing.T) {
 
 func TestConfirmedReadersAreToldInALine(t *testing.T) {
 	require.Equal(t, "997 of 1,000 readers confirmed after 14 ms", confirmedLine(rampart.Confirmed{Readers: 1000, Confirmed: 997, Millis: 14}))
+	require.Equal(t, "; 1 of 2 replicas of the store have it", replicatedText(2, 1))
+	require.Empty(t, replicatedText(2, 0), "a note says that")
+	require.Empty(t, replicatedText(0, 0), "there is none")
 	require.Equal(t, "9.0 ms", millis(9*time.Millisecond))
 	require.Equal(t, "0.1 ms", millis(0))
 	require.Equal(t, "14 ms", millis(14200*time.Microsecond))

@@ -72,7 +72,10 @@ func (a *app) kill(ctx context.Context, s *starter.Starter, flag, by, reason str
 	if a.asJSON() {
 		return a.answer(killed{flag, k.Kill.Version, k.Took.Microseconds(), k.Confirmed, k.Replicas, k.Replicated, k.Told}, nil)
 	}
-	a.say("%s", confirmedLine(k.Confirmed))
+	a.say("%s%s", confirmedLine(k.Confirmed), replicatedText(k.Replicas, k.Replicated))
+	if lagging := k.Confirmed.Readers - k.Confirmed.Confirmed; lagging > 0 {
+		fmt.Fprintf(a.err, "note: rampart flag readers --behind lists those of the %s that have not confirmed by then\n", grouped(lagging))
+	}
 	if k.Replicas > 0 && k.Replicated == 0 {
 		fmt.Fprintf(a.err, "note: none of the %d replicas of the store has it yet\n", k.Replicas)
 	}
@@ -95,6 +98,15 @@ func confirmedLine(c rampart.Confirmed) string {
 		return "no readers are known that could confirm it"
 	}
 	return fmt.Sprintf("%s of %s readers confirmed after %d ms", grouped(c.Confirmed), grouped(c.Readers), c.Millis)
+}
+
+// replicatedText says that the kill would outlive the loss of the primary, or nothing
+// where a note does, or where there is no replica.
+func replicatedText(replicas, replicated int) string {
+	if replicas == 0 || replicated == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d of %d replicas of the store have it", replicated, replicas)
 }
 
 func (a *app) restoreCommand() *cobra.Command {
