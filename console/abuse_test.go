@@ -289,6 +289,15 @@ func TestProvidersOfFlagdFollow(t *testing.T) {
 	_, err = provider.FetchAllFlags(metadata.AppendToOutgoingContext(ctx, "flagd-selector", "staging"), &syncv1.FetchAllFlagsRequest{})
 	require.Equal(t, codes.NotFound, status.Code(err))
 
+	// Older providers ask for metadata first, and add them to every evaluation.
+	//lint:ignore SA1019 providers send it still
+	about, err := provider.GetMetadata(ctx, &syncv1.GetMetadataRequest{})
+	require.NoError(t, err)
+	require.Empty(t, about.GetMetadata().GetFields())
+	//lint:ignore SA1019 likewise
+	_, err = provider.GetMetadata(t.Context(), &syncv1.GetMetadataRequest{})
+	require.Equal(t, codes.Unauthenticated, status.Code(err))
+
 	stream, err := provider.SyncFlags(ctx, &syncv1.SyncFlagsRequest{})
 	require.NoError(t, err)
 	got, err := stream.Recv()
